@@ -1,0 +1,80 @@
+"""AdamW with MTTR's two learning rates, and its schedule as a plain function of the step (section C.4)."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from rvos_edu.config import OptimizerConfig
+from rvos_edu.errors import ConfigError
+
+SCHEDULES = ("step", "cosine")
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
+    """AdamW with two groups: `temporal_encoder.*`, and everything else that learns.
+
+    The frozen text encoder (parameters without gradient) is in neither group. Call this before
+    the temporal encoder is frozen for the first steps. Each group keeps its own `base_lr`.
+
+    Source: MTTR, section C.4.
+    """
+    groups: dict[str, list[nn.Parameter]] = {"rest": [], "temporal_encoder": []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            inside = name.startswith("temporal_encoder.")
+            groups["temporal_encoder" if inside else "rest"].append(parameter)
+    rates = {"rest": config.lr, "temporal_encoder": config.lr_temporal_encoder}
+    return AdamW(
+        [{"params": groups[name], "base_lr": rate, "lr": rate} for name, rate in rates.items() if groups[name]],
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Factor on every learning rate as a function of the number of finished steps.
+
+    A function instead of a counting object: nothing to save, nothing to get out of step on resume.
+
+    Args:
+        config: kind (`step`: times `factor` at each milestone; `cosine`: down to zero), warm-up.
+        steps_per_epoch: milestones are epochs.
+        total_steps: where the cosine ends.
+
+    Raises:
+        ConfigError: for an unknown kind.
+    """
+
+    config: OptimizerConfig
+    steps_per_epoch: int
+    total_steps: int
+
+    def __post_init__(self) -> None:
+        if self.config.schedule not in SCHEDULES:
+            raise ConfigError(
+                f"optimizer.schedule is {self.config.schedule!r}, expected one of: {', '.join(SCHEDULES)}"
+            )
+
+    def factor(self, step: int) -> float:
+        """The factor for the update that follows `step` finished ones; linear during the warm-up."""
+        warmup = self.config.warmup_steps
+        if step < warmup:
+            return (step + 1) / warmup
+        if self.config.schedule == "step":
+            passed = bisect_right(sorted(self.config.milestones), step // self.steps_per_epoch)
+            return self.config.factor**passed
+        done = (step - warmup) / max(1, self.total_steps - warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def apply(self, optimizer: Optimizer, step: int) -> float:
+        """Set every group's rate for the update after `step` finished ones; returns the first group's."""
+        factor = self.factor(step)
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        return float(optimizer.param_groups[0]["lr"])

@@ -1,0 +1,181 @@
+"""Scores of predictions, one record per expression and sums over images (SPEC A8, DATASETS 1.4 and 3.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from rvos_edu.engine.inference import Prediction, truth_of
+from rvos_edu.metrics import average_precision, contour_accuracy, region_similarity
+from rvos_edu.structures import VideoSample
+
+
+@dataclass(frozen=True)
+class ExpressionScore:
+    """How well one expression of one clip was segmented; all fractions.
+
+    Args:
+        clip: index of the clip in the dataset.
+        j, f: region similarity and contour accuracy, mean over frames, with temporal segment voting.
+        j_frame, f_frame: the same when every frame chooses its own query.
+        right: whether the referred object overlaps the output more than every other object of the clip
+            does (mean IoU over the frames in which that object is visible); None for a single object.
+        chance: 1 / number of objects that fit the sentence without its deciding word, None where unknown.
+        late: the referred object is not visible in the first frame.
+        swapped_j, swapped_f: J and F, against the same truth, of the output for a sentence about another
+            object of the clip; None where not asked for or where there is no such sentence.
+        query: the voted query.
+    """
+
+    clip: int
+    video: str
+    expression_id: str
+    expression: str
+    category: str | None
+    j: float
+    f: float
+    j_frame: float
+    f_frame: float
+    right: bool | None
+    chance: float | None
+    late: bool
+    swapped_j: float | None
+    swapped_f: float | None
+    query: int
+
+    @property
+    def jf(self) -> float:
+        """J&F with voting."""
+        return (self.j + self.f) / 2
+
+    @property
+    def jf_frame(self) -> float:
+        """J&F without voting."""
+        return (self.j_frame + self.f_frame) / 2
+
+    @property
+    def swapped_jf(self) -> float | None:
+        """J&F of the other object's sentence."""
+        if self.swapped_j is None or self.swapped_f is None:
+            return None
+        return (self.swapped_j + self.swapped_f) / 2
+
+
+@dataclass
+class ImageSums:
+    """Sums over images, one per (expression, frame in which the referred object is visible).
+
+    Args:
+        intersections, unions: pixels of the voted mask against the truth, per image.
+        truths: run-length codes, per image.
+        candidates, scores: per image the codes of all N masks and their probabilities in that frame.
+    """
+
+    intersections: list[int] = field(default_factory=list)
+    unions: list[int] = field(default_factory=list)
+    truths: list[dict] = field(default_factory=list)
+    candidates: list[list[dict]] = field(default_factory=list)
+    scores: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, prediction: Prediction, truth: np.ndarray, visible: np.ndarray) -> None:
+        """Add the visible frames of one expression; truth bool [A, H, W], visible bool [A]."""
+        both = (prediction.voted & truth).sum((1, 2))
+        either = (prediction.voted | truth).sum((1, 2))
+        for frame in np.flatnonzero(visible):
+            self.intersections.append(int(both[frame]))
+            self.unions.append(int(either[frame]))
+            codes = prediction.candidates[frame]
+            if codes is not None:
+                self.truths.append(coco_mask.encode(np.asfortranarray(truth[frame].view(np.uint8))))
+                self.candidates.append(codes)
+                self.scores.append(prediction.probabilities[:, frame])
+
+    def average_precision(self) -> float | None:
+        """mAP@[.5:.05:.95] over all candidates, None where they were not kept."""
+        if not self.truths:
+            return None
+        return average_precision(self.candidates, self.scores, self.truths)
+
+
+def score_clip(
+    clip: int,
+    samples: list[VideoSample],
+    predictions: list[Prediction],
+    *,
+    partners: list[int | None] | None,
+) -> list[ExpressionScore]:
+    """Records of all expressions of one clip; `partners[i]` is the sample whose sentence replaces i's."""
+    scores = []
+    for i, (sample, prediction) in enumerate(zip(samples, predictions, strict=True)):
+        masks, referred, visible = truth_of(sample)
+        j, f = _region_and_contour(prediction.voted, masks[referred])
+        j_frame, f_frame = _per_frame_scores(prediction, masks[referred], j, f)
+        partner = None if partners is None else partners[i]
+        swapped_j = swapped_f = None
+        if partner is not None:
+            values = _region_and_contour(predictions[partner].voted, masks[referred])
+            swapped_j, swapped_f = (float(v.mean()) for v in values)
+        scores.append(
+            ExpressionScore(
+                clip=clip,
+                video=sample.video,
+                expression_id=sample.expression_id,
+                expression=sample.expression,
+                category=sample.category,
+                j=float(j.mean()),
+                f=float(f.mean()),
+                j_frame=float(j_frame.mean()),
+                f_frame=float(f_frame.mean()),
+                right=right_object(prediction.voted, masks, referred),
+                chance=None if sample.candidates is None else 1.0 / sample.candidates,
+                late=not bool(visible[0]),
+                swapped_j=swapped_j,
+                swapped_f=swapped_f,
+                query=prediction.query,
+            )
+        )
+    return scores
+
+
+def right_object(output: np.ndarray, masks: np.ndarray, referred: int) -> bool | None:
+    """Whether the referred object has the highest mean IoU with the output among all objects.
+
+    Args:
+        output: bool [A, H, W].
+        masks: bool [I, A, H, W]; an object's mean is over the frames in which it is visible.
+        referred: index of the referred object.
+
+    Returns:
+        None if there is one object only; False if another object does equally well.
+    """
+    if len(masks) < 2:
+        return None
+    means = [_mean_visible_iou(output, mask) for mask in masks]
+    best_other = max(mean for i, mean in enumerate(means) if i != referred)
+    return means[referred] > best_other
+
+
+def _mean_visible_iou(output: np.ndarray, mask: np.ndarray) -> float:
+    visible = mask.any((1, 2))
+    if not visible.any():
+        return 0.0
+    both = (output[visible] & mask[visible]).sum((1, 2))
+    either = (output[visible] | mask[visible]).sum((1, 2))
+    return float((both / either).mean())
+
+
+def _region_and_contour(output: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return region_similarity(output, truth), contour_accuracy(output, truth)
+
+
+def _per_frame_scores(
+    prediction: Prediction, truth: np.ndarray, j: np.ndarray, f: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """J and F of the per-frame choice; frames whose mask is the voted one are not measured again."""
+    other = (prediction.per_frame != prediction.voted).any((1, 2))
+    j, f = j.copy(), f.copy()
+    if other.any():
+        j[other], f[other] = _region_and_contour(prediction.per_frame[other], truth[other])
+    return j, f
