@@ -44,7 +44,8 @@ def _check_model(model: MTTRConfig) -> None:
     for name in ("heads", "feedforward", "encoder_layers", "decoder_layers", "queries", "kernel_dim"):
         _at_least(f"model.{name}", getattr(model, name), 1)
     _divisible("model.d_model", model.d_model, 8 * _GROUPS, "the spatial decoder's GroupNorm")
-    _divisible("model.d_model", model.d_model, model.heads, "model.heads")
+    divides = model.d_model % model.heads == 0
+    _require(divides, "model.heads", model.heads, f"a divisor of model.d_model = {model.d_model}")
     _between("model.dropout", model.dropout, 0.0, 1.0)
     _check_temporal_encoder(model.temporal_encoder)
     _check_text_encoder(model.text_encoder)
@@ -60,9 +61,8 @@ def _check_temporal_encoder(encoder: TemporalEncoderConfig) -> None:
             _at_least(f"{key}.{name}", value, 1)
     for stage, heads in enumerate(encoder.heads):
         width = encoder.embed_dim * 2**stage
-        _require(
-            width % heads == 0, f"{key}.heads", encoder.heads, f"divisors of the stage widths (stage {stage}: {width})"
-        )
+        fits = f"divisors of the stage widths (stage {stage + 1}: {width})"
+        _require(width % heads == 0, f"{key}.heads", encoder.heads, fits)
     _between(f"{key}.drop_path", encoder.drop_path, 0.0, 1.0)
 
 

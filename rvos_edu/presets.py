@@ -35,7 +35,7 @@ def load_config(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Expe
 
     Args:
         name_or_file: a name from `preset_names()`, or the path of a YAML file.
-        overrides: command-line tokens, e.g. `["--optimizer.lr", "3e-4", "--data.window=8"]`; the last one wins.
+        overrides: command-line tokens, e.g. `["--optimizer.lr", "3e-4", "--data.window=8"]`; the last wins.
 
     Raises:
         ConfigError: unknown preset, missing or unreadable file, unknown key, wrong type or impossible value;
@@ -61,11 +61,19 @@ def known_keys() -> dict[str, Any]:
     return dict(_walk(ExperimentConfig))
 
 
-# Reading -------------------------------------------------------------------------------------------------------
+# Reading ------------------------------------------------------------------------------------------
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML 1.1, but `1e-4` is a number (PyYAML reads a string) and a key given twice is an error."""
+    """Safe YAML as YAML 1.2 reads it: `1e-4` is a number (PyYAML: text), `no` is text (PyYAML: false).
+
+    A key given twice is an error.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -76,11 +84,10 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+_BOOL = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, list("tTfF"))
 
 
 def _find_file(source: str) -> Path:
@@ -93,7 +100,8 @@ def _find_file(source: str) -> Path:
         raise ConfigError(f"{source} is a folder; expected a YAML file or one of the presets {_presets()}")
     if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
         raise ConfigError(f"config file {source} does not exist; presets are {_presets()}")
-    raise ConfigError(f"unknown preset {source!r}{_nearest(source, preset_names())}; presets are {_presets()}")
+    nearest = _nearest(source, preset_names())
+    raise ConfigError(f"unknown preset {source!r}{nearest}; presets are {_presets()}")
 
 
 def _presets() -> str:
@@ -155,7 +163,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         values[last] = value
 
 
-# Checking ------------------------------------------------------------------------------------------------------
+# Checking ------------------------------------------------------------------------------------------
 
 
 @cache
@@ -188,7 +196,7 @@ def _unknown_key(key: str, source: str) -> ConfigError:
     keys = list(known_keys())
     last = key.rpartition(".")[2]
     same_name = [known for known in keys if known.rpartition(".")[2] == last]
-    hint = f"; did you mean {' or '.join(map(repr, same_name))}?" if same_name else _nearest(key, keys)
+    hint = f" (did you mean {' or '.join(map(repr, same_name))}?)" if same_name else _nearest(key, keys)
     if not hint:
         hint = f"; sections are {', '.join(known for known in keys if '.' not in known)}"
     return ConfigError(f"{source}: unknown key {key!r}{hint}")
@@ -196,7 +204,7 @@ def _unknown_key(key: str, source: str) -> ConfigError:
 
 def _nearest(word: str, known: Sequence[str]) -> str:
     matches = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 @cache
@@ -218,8 +226,10 @@ def _instantiate(values: dict[str, Any], source: str) -> ExperimentConfig:
         found: Any = values
         for part in key.split("."):
             found = found[part]
-        expected = _type_name(known_keys()[key])
-        raise ConfigError(f"{source}: {key} must be {expected}, got {found!r}") from error
+        kind = known_keys()[key]
+        scalar_for_text = kind in (str, str | None) and not isinstance(found, (dict, list))
+        hint = "; write it in quotes" if scalar_for_text else ""
+        raise ConfigError(f"{source}: {key} must be {_type_name(kind)}, got {found!r}{hint}") from error
 
 
 def _type_name(kind: Any) -> str:
