@@ -1,0 +1,183 @@
+"""The layout of Refer-YouTube-VOS on disk (Seo et al., ECCV 2020), which Moving Shapes shares.
+
+root/<split>/JPEGImages/<video>/<frame>.jpg, root/<split>/Annotations/<video>/<frame>.png (value = object id),
+root/meta_expressions/<split>/meta_expressions.json. Frame names are not evenly spaced: the JSON lists them.
+`meta.json` is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rvos_edu.errors import DataError
+
+
+@dataclass(frozen=True)
+class ExpressionRecord:
+    """One sentence; `object_id` is None where it is not public, the rest is as in VideoSample."""
+
+    id: str
+    raw: str
+    text: str
+    object_id: int | None
+    category: str | None
+    candidates: int | None
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One video: names of its frames in order, and its sentences in the order of their numbers."""
+
+    video: str
+    frames: tuple[str, ...]
+    expressions: tuple[ExpressionRecord, ...]
+
+
+def expressions_file(root: str | Path, split: str) -> Path:
+    """Where the sentences of a split are stored."""
+    return Path(root) / "meta_expressions" / split / "meta_expressions.json"
+
+
+def ids_file(root: str | Path, split: str) -> Path:
+    """An optional file of video ids, one per line: only these videos belong to the split."""
+    return Path(root) / "meta_expressions" / split / "ids.txt"
+
+
+def read_split(root: str | Path, split: str) -> list[VideoRecord]:
+    """The videos of a split, sorted by id.
+
+    The published valid JSON also lists the test videos: they are left out when the test JSON (or a file
+    of valid ids, see `ids_file`) is there.
+
+    Raises:
+        DataError: if a folder or file is missing, is no JSON of this layout, names a video or frame that
+            is not a plain file name, or holds an empty sentence.
+    """
+    root = Path(root)
+    _check_root(root, split)
+    path = expressions_file(root, split)
+    videos = _read_videos(path)
+    test = expressions_file(root, "test")
+    if split == "valid" and test.is_file():
+        of_test = _read_videos(test)
+        videos = {v: about for v, about in videos.items() if v not in of_test}
+    ids = ids_file(root, split)
+    if ids.is_file():
+        chosen = set(ids.read_text(encoding="utf-8").split())
+        if unknown := sorted(chosen - videos.keys()):
+            raise DataError(f"{ids} names the video {unknown[0]!r}, which {path} does not list")
+        videos = {v: about for v, about in videos.items() if v in chosen}
+    if not videos:
+        raise DataError(f"{path} leaves no videos for the split {split!r}")
+    return [_video(path, video, videos[video]) for video in sorted(videos)]
+
+
+def missing_files(root: str | Path, split: str, records: list[VideoRecord]) -> list[Path]:
+    """Frames that the JSON names but that are not on disk, and masks where the split has masks."""
+    folder = Path(root) / split
+    kinds = [("JPEGImages", ".jpg")]
+    if (folder / "Annotations").is_dir():
+        kinds.append(("Annotations", ".png"))
+    missing = []
+    for record in records:
+        for kind, suffix in kinds:
+            if kind == "Annotations" and all(e.object_id is None for e in record.expressions):
+                continue
+            place = folder / kind / record.video
+            there = set(os.listdir(place)) if place.is_dir() else set()
+            missing += [place / (f + suffix) for f in record.frames if f + suffix not in there]
+    return missing
+
+
+def missing_message(root: str | Path, split: str, missing: list[Path]) -> str:
+    """What is missing, and how to mend the well-known cause."""
+    named = expressions_file(root, split)
+    text = f"{missing[0]} is missing, though {named} names it ({len(missing)} files in all)"
+    if split == "valid" and not expressions_file(root, "test").is_file():
+        text += (
+            ". The published valid JSON also lists the test videos: put the test JSON at "
+            f"{expressions_file(root, 'test')}, or the ids of the valid videos, one per line, in "
+            f"{ids_file(root, split)}"
+        )
+    return text
+
+
+def _check_root(root: Path, split: str) -> None:
+    layout = "expected <split>/JPEGImages and meta_expressions/<split>/meta_expressions.json in it"
+    if not root.is_dir():
+        raise DataError(f"the dataset folder {root} does not exist; {layout}")
+    folder = root / "meta_expressions"
+    known = sorted(p.parent.name for p in folder.glob("*/meta_expressions.json"))
+    if not known:
+        raise DataError(f"the dataset folder {root} holds no sentences; {layout}")
+    if split not in known:
+        raise DataError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
+
+
+def _read_videos(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+    videos = content.get("videos") if isinstance(content, dict) else None
+    if not isinstance(videos, dict):
+        raise DataError(f'{path} must hold {{"videos": {{id: {{"expressions", "frames"}}}}}}')
+    return videos
+
+
+def _video(path: Path, video: str, about: Any) -> VideoRecord:
+    _check_name(path, "video id", video)
+    if not isinstance(about, dict):
+        raise DataError(f"{path}: video {video!r} must be an object with expressions and frames")
+    frames, expressions = about.get("frames"), about.get("expressions")
+    if not isinstance(frames, list) or not frames:
+        raise DataError(f"{path}: video {video!r} has no list of frames")
+    if not isinstance(expressions, dict):
+        raise DataError(f"{path}: video {video!r} has no expressions; is this the file of another split?")
+    for frame in frames:
+        _check_name(path, f"frame of video {video!r}", frame)
+    if len(set(frames)) < len(frames):
+        raise DataError(f"{path}: video {video!r} lists a frame twice")
+    if bad := [key for key in expressions if not key.isdecimal()]:
+        raise DataError(f"{path}: video {video!r} has the expression id {bad[0]!r}, expected a number")
+    keys = sorted(expressions, key=int)
+    return VideoRecord(
+        video, tuple(sorted(frames)), tuple(_expression(path, video, k, expressions[k]) for k in keys)
+    )
+
+
+def _expression(path: Path, video: str, key: str, about: Any) -> ExpressionRecord:
+    where = f"{path}: expression {key} of video {video!r}"
+    if not isinstance(about, dict) or not isinstance(about.get("exp"), str):
+        raise DataError(f'{where} must be an object with the sentence in "exp"')
+    text = " ".join(about["exp"].lower().split())
+    if not text:
+        raise DataError(f"{where} is empty")
+    category, candidates = about.get("category"), about.get("candidates")
+    if not (category is None or isinstance(category, str)):
+        raise DataError(f"{where} has the category {category!r}, expected text")
+    if not (candidates is None or isinstance(candidates, int)):
+        raise DataError(f"{where} has candidates {candidates!r}, expected a whole number")
+    return ExpressionRecord(
+        key, about["exp"], text, _object_id(where, about.get("obj_id")), category, candidates
+    )
+
+
+def _object_id(where: str, value: Any) -> int | None:
+    """A string or number in the published files; 0 is the background and 255 the largest 8-bit value."""
+    if value is None:
+        return None
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= 255:
+        raise DataError(f"{where} has obj_id {value!r}, expected a number from 1 to 255")
+    return int(text)
+
+
+def _check_name(path: Path, what: str, name: Any) -> None:
+    """Ids become parts of paths: they must not climb out of the dataset folder."""
+    if not isinstance(name, str) or not name or name in (".", "..") or any(c in name for c in "/\\:\0"):
+        raise DataError(f"{path}: the {what} is {name!r}, expected a plain name without folders")
