@@ -1,0 +1,37 @@
+"""Robustness R of R2-VOS: how little is segmented when the sentence fits nothing in the video."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def _areas(name: str, areas: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(areas)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must be numbers of pixels, got {array.dtype}; count them: mask.sum()")
+    values = array.astype(np.float64)
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(f"{name} must be 0 or more, got {values.min():g}..{values.max():g}")
+    return values
+
+
+def robustness(negative_areas: ArrayLike, positive_areas: ArrayLike) -> float:
+    """R = 1 - sum |M| over negative pairs / sum |M| over positive pairs (R2-VOS, metric of R2-YouTube-VOS).
+
+    No truth is needed: both are areas of predicted masks. R is 1 when nothing is segmented for sentences that
+    fit nothing, and falls below 0 when they get more pixels than those that fit.
+
+    Args:
+        negative_areas: predicted foreground of pairs whose sentence fits nothing, any shape (frames, videos).
+        positive_areas: the same for pairs that fit, same unit (pixels, or fractions of the frame).
+
+    Returns:
+        R as a fraction, not clamped; nan when nothing is segmented for the pairs that fit.
+
+    Raises:
+        ValueError: if an area is negative, not finite, or a mask was given.
+    """
+    negative, positive = _areas("negative_areas", negative_areas), _areas("positive_areas", positive_areas)
+    total = float(positive.sum())
+    return 1.0 - float(negative.sum()) / total if total else float("nan")
