@@ -46,10 +46,10 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, error: BaseException) -
 def test_full_disk_names_path_and_free_space(tmp_path: Path, error: Exception) -> None:
     path = tmp_path / "x.txt"
     path.write_text("old")
-    with pytest.raises(StorageError, match=r"x\.txt was not written: the disk is full \([\d.]+ MiB free\)"):
-        with atomic_write(path) as temporary:
-            temporary.write_text("half")
-            raise error
+    message = r"x\.txt was not written: the disk is full \([\d.]+ MiB free\)"
+    with pytest.raises(StorageError, match=message), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise error
     assert issubclass(StorageError, RVOSError)
     assert path.read_text() == "old" and names(tmp_path) == ["x.txt"]
 

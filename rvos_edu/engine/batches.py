@@ -52,8 +52,9 @@ class BatchPlan:
     def __post_init__(self) -> None:
         if len(self.clips) < self.clips_per_step:
             raise ConfigError(
-                f"one step needs {self.clips_per_step} clips (train.batch_size {self.batch_size} x train.accumulate "
-                f"{self.accumulate} x {self.processes} processes), but the training data has {len(self.clips)}"
+                f"one step needs {self.clips_per_step} clips (train.batch_size {self.batch_size} x "
+                f"train.accumulate {self.accumulate} x {self.processes} processes), "
+                f"but the training data has {len(self.clips)}"
             )
 
     @property
@@ -89,7 +90,7 @@ def load_batches(
         num_workers=workers,
         collate_fn=collate,
         worker_init_fn=_leave_signals_to_the_main_process,
-        generator=torch.Generator().manual_seed(plan.seed),  # or the loader would draw from the model's dropout
+        generator=torch.Generator().manual_seed(plan.seed),  # else it draws from dropout's generator
     )
 
 

@@ -21,18 +21,19 @@ class Averages:
     """Running means since the last record; saved with a checkpoint so that a resumed log is the same."""
 
     sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, values: dict[str, float]) -> None:
-        """Add one step's values."""
+        """Add one step's values; those that are not finite (an fp16 overflow's gradient) do not count."""
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
+            if math.isfinite(value):
+                self.sums[name] = self.sums.get(name, 0.0) + value
+                self.counts[name] = self.counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:
         """The means, and start afresh."""
-        means = {name: value / self.count for name, value in self.sums.items()}
-        self.sums, self.count = {}, 0
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
         return means
 
 
@@ -78,7 +79,7 @@ class RunLog:
             return
         self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
         for name, value in values.items():
-            if math.isfinite(value):
+            if name not in ("epoch", "seconds"):
                 self._board.add_scalar(f"{event}/{name}", value, step)
 
     def advance(self, shown: dict[str, float]) -> None:
