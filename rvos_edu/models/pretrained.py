@@ -1,0 +1,197 @@
+"""Save and load whole models: config.json, model.safetensors and the tokenizer in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+import torch
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from rvos_edu.config import MTTRConfig
+from rvos_edu.errors import CheckpointError
+from rvos_edu.files import atomic_dir
+from rvos_edu.nn.text_encoder import load_tokenizer
+
+ASSETS = Path(__file__).parents[1] / "assets"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
+SHOWN_KEYS = 8
+
+
+class PretrainedModel(nn.Module):
+    """Base of the models: `from_pretrained`, `save_pretrained`, `push_to_hub`.
+
+    A subclass is built as `cls(config, tokenizer=...)` and keeps both as attributes.
+    """
+
+    config: MTTRConfig
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> Self:
+        """A saved model, in evaluation mode, float32.
+
+        Args:
+            name: a shipped name ("nano-mttr"), a folder, or a hub id.
+
+        Raises:
+            CheckpointError: if it is missing, damaged, or of another architecture (names the keys).
+        """
+        folder = find_model(name)
+        config = read_config(folder / CONFIG_FILE)
+        weights = read_safetensors(folder / WEIGHTS_FILE)
+        tokenizer = load_tokenizer(folder) if (folder / TOKENIZER_FILE).is_file() else None
+        model = cls(config, tokenizer=tokenizer)  # type: ignore[call-arg]
+        load_weights(model, weights, source=folder)
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> Path:
+        """Write config, weights and tokenizer; the folder is whole or unchanged.
+
+        Args:
+            folder: replaced if it exists.
+            dtype: of the saved floating-point weights, e.g. torch.float16; None keeps theirs.
+
+        Returns:
+            the folder.
+        """
+        folder = Path(folder)
+        with atomic_dir(folder) as temporary:
+            weights = {
+                key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+                for key, tensor in self.state_dict().items()
+            }
+            save_file(weights, temporary / WEIGHTS_FILE, metadata={"format": "pt"})
+            (temporary / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+            tokenizer = getattr(self, "tokenizer", None)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(temporary)
+        return folder
+
+    def push_to_hub(self, repo: str, folder: str | Path, *, private: bool = False) -> str:
+        """Save to `folder` and upload it to the hub as `repo` ("user/name"); returns its address."""
+        self.save_pretrained(folder)
+        api = HfApi()
+        address = api.create_repo(repo, private=private, exist_ok=True)
+        api.upload_folder(repo_id=repo, folder_path=str(folder))
+        return str(address)
+
+
+def find_model(name: str | Path) -> Path:
+    """Folder of a shipped name, an existing folder, or a hub id (downloaded once).
+
+    Raises:
+        CheckpointError: if there is no such model.
+    """
+    for folder in (Path(name), ASSETS / str(name)):
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    shipped = sorted(p.parent.name for p in ASSETS.glob(f"*/{CONFIG_FILE}"))
+    problem = f"no model {str(name)!r}: expected a folder with {CONFIG_FILE}, a hub id or one of {shipped}"
+    if Path(name).exists() or str(name).count("/") != 1:
+        raise CheckpointError(problem)
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(f"{problem} ({type(error).__name__} while asking the hub)") from error
+
+
+def read_config(path: Path) -> MTTRConfig:
+    """Sizes from a saved config.json.
+
+    Raises:
+        CheckpointError: if it is no JSON, or a key is unknown or missing.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not readable JSON: {error}") from error
+    return _build(MTTRConfig, values, path, "")
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file, on the CPU.
+
+    Raises:
+        CheckpointError: if it is missing or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: expected the weights of a model")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], *, source: str | Path) -> None:
+    """Fill all parameters and saved buffers of a module; dtypes are converted.
+
+    Raises:
+        CheckpointError: if keys or shapes differ; names them.
+    """
+    expected = module.state_dict()
+    missing = [key for key in expected if key not in weights]
+    unexpected = [key for key in weights if key not in expected]
+    shapes = [
+        f"{key} {list(weights[key].shape)} instead of {list(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in weights and weights[key].shape != tensor.shape
+    ]
+    parts = [
+        f"{len(keys)} {name} ({_shortened(keys)})"
+        for name, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if keys
+    ]
+    if parts:
+        hint = ""
+        near = get_close_matches(unexpected[0], missing, 1) if unexpected and missing else []
+        if near:
+            hint = f"; nearest to {unexpected[0]} is {near[0]}"
+        raise CheckpointError(f"{source} does not fit this architecture: {'; '.join(parts)}{hint}")
+    module.load_state_dict(dict(weights))
+
+
+def _shortened(keys: list[str]) -> str:
+    more = f", ... {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    return ", ".join(keys[:SHOWN_KEYS]) + more
+
+
+def _build(kind: Any, values: Any, path: Path, prefix: str) -> Any:
+    """A dataclass from nested dicts; every key must be there and no other."""
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: {prefix or 'the file'} must be an object, got {values!r}")
+    names = [f.name for f in fields(kind)]
+    for key in values:
+        if key not in names:
+            near = get_close_matches(key, names, 1)
+            hint = f", did you mean {prefix}{near[0]}?" if near else ""
+            raise CheckpointError(f"{path} has the unknown key {prefix}{key}{hint}")
+    missing = [prefix + name for name in names if name not in values]
+    if missing:
+        raise CheckpointError(f"{path} lacks the keys {', '.join(missing)}")
+    types = get_type_hints(kind)
+    return kind(
+        **{
+            name: _build(types[name], values[name], path, f"{prefix}{name}.") if is_dataclass(types[name]) else
+            _value(values[name], types[name], path, prefix + name)
+            for name in names
+        }
+    )
+
+
+def _value(value: Any, kind: Any, path: Path, key: str) -> Any:
+    base = list if kind not in (int, float, str) else kind
+    if base is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, base) or isinstance(value, bool):
+        raise CheckpointError(f"{path}: {key} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+    return value

@@ -1,0 +1,55 @@
+"""Mask logits to masks at the video's own size (SPEC A6; order of the published code by default)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+ORDERS = ("threshold-first", "resize-first")
+
+
+def postprocess(
+    mask_logits: Tensor,
+    *,
+    padded_size: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
+    original_sizes: Sequence[tuple[int, int]],
+    order: str = "threshold-first",
+) -> list[Tensor]:
+    """Enlarge, threshold at probability 0.5, cut the padding off, resize to the original size.
+
+    Args:
+        mask_logits: [B, ..., h, w], any axes between.
+        padded_size: (H, W) of the batch that the model saw.
+        sizes: B times (H, W) of a clip without padding.
+        original_sizes: B times (H, W) of the stored frames.
+        order: "threshold-first": bilinear to `padded_size`, threshold, crop, nearest (the published code);
+            "resize-first": bilinear to `padded_size`, crop, bilinear, threshold (smoother edges).
+
+    Returns:
+        B tensors bool [..., H0, W0].
+
+    Raises:
+        ValueError: if sizes do not fit, or the order is unknown.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
+    if not len(mask_logits) == len(sizes) == len(original_sizes):
+        raise ValueError(
+            f"{len(mask_logits)} clips need as many sizes and original sizes, got {len(sizes)}, {len(original_sizes)}"
+        )
+    results = []
+    for logits, size, original in zip(mask_logits, sizes, original_sizes, strict=True):
+        if size[0] > padded_size[0] or size[1] > padded_size[1]:
+            raise ValueError(f"a clip of size {tuple(size)} does not fit into the padded size {tuple(padded_size)}")
+        planes = logits.flatten(0, -3)[:, None].float()  # [planes, 1, h, w]
+        planes = F.interpolate(planes, size=tuple(padded_size), mode="bilinear")[..., : size[0], : size[1]]
+        if order == "resize-first":
+            masks = F.interpolate(planes, size=tuple(original), mode="bilinear").sigmoid() > 0.5
+        else:
+            masks = (planes.sigmoid() > 0.5).byte()
+            masks = F.interpolate(masks, size=tuple(original), mode="nearest").bool()
+        results.append(masks.view(*logits.shape[:-2], *original))
+    return results
