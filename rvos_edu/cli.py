@@ -1,0 +1,283 @@
+"""The command line: `rvos-edu <command>`; every command imports what it needs, when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rvos_edu import __version__
+from rvos_edu.errors import ConfigError, RVOSError
+
+ERROR, INTERRUPTED = 2, 130
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 (doctor: a problem), 2 (error), 130 (interrupted)."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command is not train:
+        parser.error(f"unrecognised arguments: {' '.join(rest)}; see rvos-edu {options.name} --help")
+    options.overrides = rest
+    try:
+        return options.command(options)
+    except (RVOSError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return ERROR
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; {options.after_interrupt.format(**vars(options))}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Data, evaluation, a short training, one segmentation, and a page of all that."""
+    from rvos_edu.demo import run
+
+    run(out=options.out)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look at the installation."""
+    from rvos_edu.doctor import run
+
+    return run(self_test=not options.no_self_test)
+
+
+def make_data(options: argparse.Namespace) -> int:
+    """Generate Moving Shapes."""
+    from rvos_edu.data.moving_shapes import make
+
+    folder = make(
+        options.root,
+        level=options.level,
+        seed=options.seed,
+        train=options.train,
+        valid=options.valid,
+        test=options.test,
+        workers=options.workers,
+    )
+    print(f"written: {folder}")
+    return 0
+
+
+def check_data(options: argparse.Namespace) -> int:
+    """Read a whole dataset and print its table."""
+    from rvos_edu.data.check import check
+
+    print(check(options.data, options.root))
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train from a preset or file, or go on with a run."""
+    from rvos_edu.presets import load_config
+
+    source = options.config
+    if source is None:
+        if not (options.resume and options.out):
+            raise ConfigError("train needs --config NAME|FILE, or --resume --out FOLDER to go on with a run")
+        source = str(Path(options.out) / "config.yaml")
+    config = load_config(source, options.overrides)
+    options.out = options.out or f"runs/{config.name}"
+
+    from rvos_edu.engine.train import train as run
+
+    folder = run(config, out=Path(options.out), resume=options.resume)
+    print(f"written: {folder}")
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a model on a split."""
+    from rvos_edu.engine.evaluate import run
+
+    run(
+        options.model,
+        data=options.data,
+        root=options.root,
+        split=options.split,
+        level=options.level,
+        seeds=options.seeds,
+        limit=options.limit,
+        out=options.out,
+        shuffle_frames=options.shuffle_frames,
+        swap_sentences=options.swap_sentences,
+        batch_size=options.batch_size,
+    )
+    return 0
+
+
+def segment(options: argparse.Namespace) -> int:
+    """Find the object that a sentence names in a video."""
+    from rvos_edu.engine.segment import segment as run
+
+    out = Path(options.out or f"runs/segment-{Path(options.video).stem}")
+    voting = False if options.no_voting else None
+    result = run(options.model, options.video, options.sentence, out=out, voting=voting, progress=True)
+    frames, height, width = result.masks.shape
+    print(f"{frames} frames of {height}x{width}, query {result.query} chosen for {result.expression!r}")
+    print(f"written: {out}/overlay.mp4, masks/, votes.json, votes.png")
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors look like all other errors: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ERROR, f"error: {message}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each `--help` ends with examples."""
+    parser = _Parser(
+        prog="rvos-edu",
+        description="Referring video object segmentation: from a sentence to masks.",
+        epilog="Begin with `rvos-edu demo`. Every command has --help with examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rvos-edu {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_demo(commands)
+    _add_doctor(commands)
+    _add_data(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_segment(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction,  # the type that add_subparsers returns has no public name
+    name: str,
+    run: Command,
+    *,
+    examples: Sequence[str],
+    after_interrupt: str = "nothing is left half-written; run the command again",
+) -> argparse.ArgumentParser:
+    text = (run.__doc__ or "").strip()
+    parser = commands.add_parser(
+        name,
+        help=text.rstrip("."),
+        description=text,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=run, name=name, after_interrupt=after_interrupt)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "demo", demo, examples=["rvos-edu demo", "rvos-edu demo --out /tmp/demo"])
+    parser.add_argument("--out", default="runs/demo", help="folder of report.html (default: %(default)s)")
+
+
+def _add_doctor(commands: argparse._SubParsersAction) -> None:
+    examples = ["rvos-edu doctor", "rvos-edu doctor --no-self-test"]
+    parser = _command(commands, "doctor", doctor, examples=examples)
+    parser.add_argument("--no-self-test", action="store_true", help="only look, compute nothing")
+
+
+def _add_data(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("data", help="Make or check a dataset", allow_abbrev=False)
+    inner = parser.add_subparsers(metavar="make|check", required=True, parser_class=_Parser)
+
+    make = _command(
+        inner,
+        "make",
+        make_data,
+        examples=[
+            "rvos-edu data make --root data/moving-shapes",
+            "rvos-edu data make --root data/easy --level 1 --seed 7 --train 100 --valid 20 --test 20",
+        ],
+    )
+    make.add_argument("data", nargs="?", default="moving-shapes", choices=["moving-shapes"])
+    make.add_argument("--root", required=True, help="folder to make; must be empty or absent")
+    make.add_argument("--level", default="full", help="difficulty: 1, 2, 3 or full (default: %(default)s)")
+    make.add_argument("--seed", type=int, default=0, help="another seed, other videos (default: %(default)s)")
+    for split, size in (("train", 2000), ("valid", 200), ("test", 200)):
+        make.add_argument(f"--{split}", type=int, default=size, help=f"{split} videos (default: %(default)s)")
+    make.add_argument("--workers", type=int, help="processes (default: one per core)")
+
+    check = _command(
+        inner,
+        "check",
+        check_data,
+        examples=[
+            "rvos-edu data check moving-shapes",
+            "rvos-edu data check refer-youtube-vos --root datasets/refer_youtube_vos",
+        ],
+    )
+    check.add_argument("data", help="name of the dataset")
+    check.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "train",
+        train,
+        examples=[
+            "rvos-edu train --config nano-mttr-level1 --out runs/level1",
+            "rvos-edu train --config nano-mttr --optimizer.lr 3e-4 --train.steps 500",
+            "rvos-edu train --resume --out runs/level1",
+            "accelerate launch --num_processes 4 -m rvos_edu.cli train --config mttr-ref-ytvos-w12 \\",
+            "    --data.root datasets/refer_youtube_vos --out runs/paper",
+            "",
+            "any key of the preset can be overridden: --section.key value",
+        ],
+        after_interrupt="`rvos-edu train --resume --out {out}` goes on from the last checkpoint",
+    )
+    parser.usage = "rvos-edu train --config NAME|FILE [--out FOLDER] [--resume] [--section.key VALUE ...]"
+    parser.add_argument("--config", metavar="NAME|FILE", help="preset or YAML file (a resumed run has it)")
+    parser.add_argument("--out", metavar="FOLDER", help="folder of the run (runs/<name of the preset>)")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in --out")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        evaluate,
+        examples=[
+            "rvos-edu evaluate --model nano-mttr --seeds 101 102 103",
+            "rvos-edu evaluate --model runs/level1 --level 1 --split valid --limit 50",
+        ],
+    )
+    flag = argparse.BooleanOptionalAction
+    parser.add_argument("--model", default="nano-mttr", help="shipped name or folder (%(default)s)")
+    parser.add_argument("--data", default="moving-shapes", help="name of the dataset (%(default)s)")
+    parser.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
+    parser.add_argument("--split", default="test", help="train, valid or test (%(default)s)")
+    parser.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0)")
+    parser.add_argument("--limit", type=int, help="videos per seed (all)")
+    parser.add_argument("--shuffle-frames", action=flag, help="also with frames in random order")
+    parser.add_argument("--swap-sentences", action=flag, help="also with another object's sentence")
+    parser.add_argument("--batch-size", type=int, default=4, help="videos per forward pass (%(default)s)")
+    parser.add_argument("--out", help="folder of table, JSON and page (runs/evaluate-<model>-<data>-<split>)")
+
+
+def _add_segment(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "segment",
+        segment,
+        examples=[
+            'rvos-edu segment clip.mp4 "the red circle moving left"',
+            'rvos-edu segment frames/ "the small star" --model runs/level1 --out runs/star --no-voting',
+        ],
+    )
+    parser.add_argument("video", help="mp4, GIF or folder of images")
+    parser.add_argument("sentence", help="which object")
+    parser.add_argument("--model", default="nano-mttr", help="shipped name or folder (%(default)s)")
+    parser.add_argument("--out", help="folder of overlay, masks and votes (runs/segment-<name of the video>)")
+    parser.add_argument("--no-voting", action="store_true", help="choose in each frame anew (no TSVS)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
