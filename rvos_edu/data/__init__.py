@@ -1,5 +1,6 @@
 """Datasets, clips, batches and videos."""
 
+from rvos_edu.data.check import CheckReport, check
 from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
 from rvos_edu.data.dataset import ClipKey, VideoDataset
@@ -14,8 +15,10 @@ from rvos_edu.data.transforms import (
     swap_directions,
     train_transform,
 )
+from rvos_edu.data.video import VideoReader, VideoWriter, read_video
 
 __all__ = [
+    "CheckReport",
     "ClipKey",
     "Compose",
     "GroupedClips",
@@ -24,10 +27,14 @@ __all__ = [
     "Resize",
     "Transform",
     "VideoDataset",
+    "VideoReader",
+    "VideoWriter",
+    "check",
     "collate",
     "dataset_names",
     "eval_transform",
     "load",
+    "read_video",
     "swap_directions",
     "train_transform",
 ]
