@@ -1,0 +1,235 @@
+"""Train the nano Video Swin to recognise motion and shape: the small stand-in for Kinetics-400.
+
+As for the published Video Swin the patch is 2x4x4, so that turning it into the 1x4x4 patch of MTTR's temporal
+encoder (supplement, section C.1) is real. Clips of Moving Shapes are drawn at twice the frame rate; the network
+names, for each 16x16 cell of every second frame, the colour, shape, size, direction and entry of the object there.
+Half of the clips are shown with every frame twice, which is what the summed kernel will see.
+
+    python -m rvos_edu.engine.pretrain_video --out runs/nano-video-swin
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models.video.swin_transformer import SwinTransformer3d
+from tqdm.auto import tqdm
+
+from rvos_edu.config import TemporalEncoderConfig
+from rvos_edu.data.moving_shapes.layouts import generate_video
+from rvos_edu.data.moving_shapes.render import render
+from rvos_edu.data.moving_shapes.scene import COLOURS, DIRECTIONS, SHAPES
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLASSES: dict[str, tuple[str, ...]] = {
+    "colour": ("background", *COLOURS),
+    "shape": SHAPES,
+    "size": ("small", "large"),
+    "direction": ("still", *DIRECTIONS),
+    "entry": ("always", "late", "leaves"),
+}
+CELL = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A pretraining run; the defaults made the shipped weights."""
+
+    clips: int = 4000
+    valid_clips: int = 200
+    steps: int = 4500
+    batch_size: int = 8
+    lr: float = 1.5e-3
+    weight_decay: float = 0.05
+    warmup: int = 200
+    seed: int = 7000
+    precision: str = "bf16"
+
+
+def labelled_clip(job: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """One clip at half frame steps and its labels.
+
+    Args:
+        job: (seed, split, index) of the Moving Shapes video.
+
+    Returns:
+        frames uint8 [2T, H, W, 3]; labels int8 [len(CLASSES), T, H/16, W/16], -1 = not to be learned.
+    """
+    seed, split, index = job
+    video = generate_video("full", seed, split, index)
+    scene = video.scene
+    times = np.arange(2 * scene.frames) / 2
+    frames, ids, _ = render(scene, np.random.default_rng([seed, index, 1]), times)
+    rows, columns = scene.height // CELL, scene.width // CELL
+    cells = ids[::2].reshape(scene.frames, rows, CELL, columns, CELL)
+    shares = np.stack([(cells == k + 1).mean((2, 4)) for k in range(len(scene.bodies))])  # [I, T, h, w]
+    best, owner = shares.max(0), shares.argmax(0)
+    labels = np.full((len(CLASSES), *best.shape), -1, np.int8)
+    labels[0] = 0
+    for k, body in enumerate(scene.bodies):
+        mine = (owner == k) & (best >= 0.25)
+        for head, (attribute, names) in enumerate(CLASSES.items()):
+            labels[head][mine] = names.index(getattr(body, attribute))
+    labels[0][(best > 0.05) & (best < 0.25)] = -1
+    return frames, labels
+
+
+def draw_clips(count: int, seed: int, split: str) -> tuple[Tensor, Tensor]:
+    """Many labelled clips, drawn in parallel: uint8 [M, 2T, H, W, 3], int8 [M, heads, T, h, w]."""
+    jobs = [(seed, split, index) for index in range(count)]
+    with ProcessPoolExecutor() as pool:
+        drawn = list(tqdm(pool.map(labelled_clip, jobs, chunksize=8), total=count, desc=f"{split} clips"))
+    frames = torch.from_numpy(np.stack([f for f, _ in drawn]))
+    return frames, torch.from_numpy(np.stack([label for _, label in drawn]))
+
+
+class Recogniser(nn.Module):
+    """Three stages of Video Swin with a 2x4x4 patch and one linear head per kind of label."""
+
+    def __init__(self, config: TemporalEncoderConfig) -> None:
+        super().__init__()
+        self.swin = SwinTransformer3d(
+            patch_size=[2, 4, 4],
+            embed_dim=config.embed_dim,
+            depths=list(config.depths),
+            num_heads=list(config.heads),
+            window_size=list(config.window),
+            stochastic_depth_prob=config.drop_path,
+        )
+        del self.swin.head, self.swin.avgpool
+        width = config.embed_dim * 2 ** (len(config.depths) - 1)
+        self.heads = nn.ModuleDict({name: nn.Linear(width, len(names)) for name, names in CLASSES.items()})
+
+    def forward(self, clip: Tensor) -> list[Tensor]:
+        """Clip [B, 3, 2T, H, W] -> per kind of label, logits [B, T, H/16, W/16, classes]."""
+        x = self.swin.patch_embed(clip)
+        for layer in self.swin.features:
+            x = layer(x)
+        x = self.swin.norm(x)
+        return [head(x) for head in self.heads.values()]
+
+
+def prepare(frames: Tensor, labels: Tensor, rng: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Normalised clips [B, 3, 2T, H, W] and labels; with `rng`, randomly flipped and half of them slowed down."""
+    clip = frames.permute(0, 4, 1, 2, 3).float().div(255)
+    clip = (clip - torch.tensor(MEAN).view(3, 1, 1, 1)) / torch.tensor(STD).view(3, 1, 1, 1)
+    labels = labels.long().clone()
+    if rng is None:
+        return clip, labels
+    names = CLASSES["direction"]
+    motion = list(CLASSES).index("direction")
+    for axis, (low, high) in ((-1, ("left", "right")), (-2, ("up", "down"))):
+        if torch.rand((), generator=rng) < 0.5:
+            clip, labels = clip.flip(axis), labels.flip(axis)
+            swap = torch.arange(len(names) + 1)
+            a, b = names.index(low), names.index(high)
+            swap[a], swap[b] = b, a
+            swap[-1] = -1
+            labels[:, motion] = swap[labels[:, motion]]
+    if torch.rand((), generator=rng) < 0.5:
+        clip = clip[:, :, ::2].repeat_interleave(2, dim=2)
+    return clip, labels
+
+
+def loss_of(logits: list[Tensor], labels: Tensor) -> Tensor:
+    """Mean cross-entropy over the kinds of label."""
+    terms = [
+        F.cross_entropy(out.float().flatten(0, 3), labels[:, i].flatten(), ignore_index=-1)
+        for i, out in enumerate(logits)
+    ]
+    return torch.stack(terms).mean()
+
+
+@torch.no_grad()
+def accuracy(model: Recogniser, frames: Tensor, labels: Tensor, slow: bool) -> dict[str, float]:
+    """Share of cells named rightly per kind of label; `slow` shows every frame twice."""
+    right, total = torch.zeros(len(CLASSES)), torch.zeros(len(CLASSES))
+    for i in range(0, len(frames), 20):
+        clip, truth = prepare(frames[i : i + 20], labels[i : i + 20], None)
+        clip = clip[:, :, ::2].repeat_interleave(2, dim=2) if slow else clip
+        for head, out in enumerate(model(clip)):
+            known = truth[:, head] >= (1 if head == 0 else 0)
+            right[head] += (out.argmax(-1) == truth[:, head])[known].sum()
+            total[head] += known.sum()
+    return {name: round(float(r / t), 4) for name, r, t in zip(CLASSES, right, total, strict=True)}
+
+
+def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Path:
+    """Train, log to `out/log.jsonl`, write `out/video_swin.safetensors` (float16, torchvision's key names)."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    rng = torch.Generator().manual_seed(settings.seed)
+    frames, labels = draw_clips(settings.clips, settings.seed, "train")
+    valid = draw_clips(settings.valid_clips, settings.seed, "valid")
+    model = Recogniser(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.lr, total_steps=settings.steps, pct_start=settings.warmup / settings.steps
+    )
+    started = time.time()
+    with (out / "log.jsonl").open("w") as log:
+        print(json.dumps({"settings": asdict(settings), "model": asdict(config)}), file=log, flush=True)
+        bar = tqdm(range(1, settings.steps + 1), desc="nano Video Swin")
+        for step in bar:
+            chosen = torch.randint(len(frames), (settings.batch_size,), generator=rng)
+            clip, truth = prepare(frames[chosen], labels[chosen], rng)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+                logits = model(clip)
+            loss = loss_of(logits, truth)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            bar.set_postfix(loss=f"{loss.item():.3f}")
+            record = {"step": step, "loss": round(loss.item(), 4), "seconds": round(time.time() - started, 1)}
+            if step % 500 == 0 or step == settings.steps:
+                model.eval()
+                record["accuracy"] = accuracy(model, *valid, slow=False)
+                record["accuracy_slow"] = accuracy(model, *valid, slow=True)
+                model.train()
+                _save(model, out)
+            if step % 50 == 0:
+                print(json.dumps(record), file=log, flush=True)
+    return _save(model, out)
+
+
+def _save(model: Recogniser, out: Path) -> Path:
+    path = out / "video_swin.safetensors"
+    state = {
+        name: value.half().contiguous()
+        for name, value in model.swin.state_dict().items()
+        if not name.endswith("relative_position_index")
+    }
+    save_file(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+    return path
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/nano-video-swin"))
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--clips", type=int, default=Settings.clips)
+    arguments = parser.parse_args()
+    config = TemporalEncoderConfig(
+        embed_dim=32, depths=[1, 2, 4], heads=[1, 2, 4], window=[8, 5, 7], drop_path=0.0
+    )
+    print(pretrain(config, Settings(steps=arguments.steps, clips=arguments.clips), arguments.out))
+
+
+if __name__ == "__main__":
+    main()
