@@ -18,13 +18,14 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import gather_object
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.engine.batches import BatchPlan
 from rvos_edu.engine.logs import Averages
 from rvos_edu.errors import CheckpointError, ConfigError
 from rvos_edu.files import atomic_dir, remove_temporary
+from rvos_edu.models.pretrained import load_weights
 
 KEPT = 2
 # A resumed run may be longer, elsewhere, or watched otherwise; everything else decides its numbers.
@@ -119,8 +120,7 @@ def load_checkpoint(path: Path, state: RunState) -> None:
     saved = json.loads((path / "state.json").read_text(encoding="utf-8"))
     check_same_run(path, saved, state)
     weights = load_file(path / "model.safetensors", device=str(state.accelerator.device))
-    _check_weights(path, weights, state.model.state_dict())
-    state.model.load_state_dict(weights)
+    load_weights(state.model, weights, source=path)
     held = torch.load(path / "trainer.pt", map_location="cpu", weights_only=True)
     state.optimizer.load_state_dict(held["optimizer"])
     if state.accelerator.scaler is not None:
@@ -144,18 +144,6 @@ def check_same_run(path: Path, saved: dict[str, Any], state: RunState) -> None:
     for name, new in (("processes", state.plan.processes), ("clips", len(state.plan.clips))):
         if saved[name] != new:
             raise ConfigError(f"checkpoint {path} was made with {saved[name]} {name}, this run has {new}")
-
-
-def _check_weights(path: Path, saved: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    if set(own) != set(saved):
-        keys = ", ".join(sorted(set(own) ^ set(saved))[:5])
-        raise CheckpointError(f"checkpoint {path} is of another architecture; keys that differ: {keys}")
-    for name, tensor in own.items():
-        if tensor.shape != saved[name].shape:
-            raise CheckpointError(
-                f"checkpoint {path} is of another architecture: {name} is {list(saved[name].shape)}, "
-                f"expected {list(tensor.shape)}"
-            )
 
 
 def _write(folder: Path, state: RunState, generators: list[dict[str, Any]]) -> None:

@@ -151,9 +151,9 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, state())
     other = state()
     other.model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
-    with pytest.raises(CheckpointError, match=r"keys that differ: 1\.bias, 1\.weight, 2\.bias, 2\.weight"):
+    with pytest.raises(CheckpointError, match=r"step-00000000 does not fit .*1\.weight"):
         load_checkpoint(path, other)
-    with pytest.raises(CheckpointError, match=r"0\.weight is \[4, 3\], expected \[4, 5\]"):
+    with pytest.raises(CheckpointError, match=r"0\.weight \[4, 3\] instead of \[4, 5\]"):
         load_checkpoint(path, state(width=5))
 
 

@@ -1,0 +1,118 @@
+"""What a run starts from: the model with its pretrained parts, and the data."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+from torch import Tensor
+
+from rvos_edu.config import DataConfig, ExperimentConfig, MTTRConfig, TextEncoderConfig
+from rvos_edu.data import GroupedClips, VideoDataset, load, train_transform
+from rvos_edu.errors import CheckpointError, ConfigError
+from rvos_edu.models import MTTR
+from rvos_edu.models.pretrained import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    find_model,
+    load_weights,
+    read_safetensors,
+)
+
+
+def initial_model(config: ExperimentConfig) -> MTTR:
+    """MTTR of `config.model`, its parts read from where `config.init` says (C.1, C.4), the rest random.
+
+    Raises:
+        ConfigError: if `init.model` has other sizes than `config.model`; names the keys.
+        CheckpointError: if a part is missing, damaged or of other sizes; names the keys.
+    """
+    init = config.init
+    if init.model is not None:
+        trained = MTTR.from_pretrained(init.model)
+        _check_sizes(init.model, trained.config, config.model)
+        model = MTTR(config.model, tokenizer=trained.tokenizer)  # with this run's dropout
+        load_weights(model, trained.state_dict(), source=init.model)
+        return model
+    source = init.text_encoder or config.model.text_encoder.source
+    model = MTTR(config.model, tokenizer=find_model(source))
+    if init.text_encoder is not None:
+        weights = read_roberta(init.text_encoder, config.model.text_encoder)
+        load_weights(model.text_encoder.roberta, weights, source=init.text_encoder)
+    if init.temporal_encoder is not None:
+        from rvos_edu.checkpoints import load_kinetics_video_swin
+
+        encoder = load_kinetics_video_swin(init.temporal_encoder)
+        load_weights(model.temporal_encoder, encoder.state_dict(), source=init.temporal_encoder)
+    return model
+
+
+def read_roberta(source: str, sizes: TextEncoderConfig) -> dict[str, Tensor]:
+    """Weights of a RoBERTa without pooler and heads, from a folder, a shipped name or a hub id.
+
+    Raises:
+        CheckpointError: if it cannot be read, or what the weights cannot tell differs from `sizes`.
+    """
+    folder = find_model(source)
+    weights = read_safetensors(folder / WEIGHTS_FILE)
+    saved = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    for key, wanted in (("num_attention_heads", sizes.heads), ("layer_norm_eps", sizes.layer_norm_eps)):
+        if saved.get(key) != wanted:
+            raise CheckpointError(f"{source}: {key} is {saved.get(key)}, the config says {wanted}")
+    unused = re.compile(r"lm_head\.|pooler\.|embeddings\.(position|token_type)_ids")
+    bare = {key.removeprefix("roberta."): tensor for key, tensor in weights.items()}
+    return {key: tensor for key, tensor in bare.items() if not unused.match(key)}
+
+
+def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
+    """The training split as clips with a few sentences each, and which of its clips to use.
+
+    `data.train_videos` keeps the first so many videos by id (Moving Shapes makes no more than these).
+    """
+    data = config.data
+    dataset = _load(data, data.train_split, window=data.window)
+    names = sorted({clip.video for clip in dataset.clips})[: data.train_videos]
+    kept = set(names)
+    clips = [index for index, clip in enumerate(dataset.clips) if clip.video in kept]
+    grouped = GroupedClips(
+        dataset,
+        expressions_per_clip=data.expressions_per_clip,
+        transform=train_transform(data),
+        seed=config.train.seed,
+    )
+    return grouped, clips
+
+
+def validation_videos(config: ExperimentConfig) -> VideoDataset:
+    """The valid split as whole videos."""
+    return _load(config.data, config.data.valid_split, window=None)
+
+
+def _load(data: DataConfig, split: str, *, window: int | None) -> VideoDataset:
+    return load(
+        data.name,
+        split=split,
+        root=data.root,
+        level=data.level,
+        seed=data.seed,
+        train_videos=data.train_videos,
+        window=window,
+    )
+
+
+def _check_sizes(source: str, found: MTTRConfig, wanted: MTTRConfig) -> None:
+    """Sizes must agree; where the text encoder came from does not matter, nor do dropout rates."""
+    old, new = (_flat(asdict(config)) for config in (found, wanted))
+    free = {"text_encoder.source", "dropout", "temporal_encoder.drop_path"}
+    wrong = [f"model.{key} is {new[key]}, there {old[key]}" for key in new if old[key] != new[key]]
+    wrong = [text for text in wrong if text.split()[0].removeprefix("model.") not in free]
+    if wrong:
+        raise ConfigError(f"init.model {source!r} is of another architecture: {'; '.join(wrong)}")
+
+
+def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -1,0 +1,272 @@
+"""The training loop: MTTR on clips with sentences (section C.4), on one device or many."""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import set_seed
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.config_checks import check_values
+from rvos_edu.data import VideoDataset
+from rvos_edu.engine.batches import BatchPlan, load_batches
+from rvos_edu.engine.checkpoint import (
+    RunState,
+    complete_checkpoints,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
+from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
+from rvos_edu.engine.interruption import Interruption
+from rvos_edu.engine.logs import RunLog
+from rvos_edu.engine.optimizer import Schedule, build_optimizer
+from rvos_edu.errors import ConfigError, DataError, RVOSError
+from rvos_edu.files import atomic_dir, atomic_write
+from rvos_edu.models import MTTRCriterion
+from rvos_edu.presets import to_yaml
+from rvos_edu.structures import VideoBatch
+
+TERMS = ("loss", "dice", "focal", "reference")
+
+
+class TrainingError(RVOSError):
+    """Training cannot go on: a loss or a gradient is not finite."""
+
+
+def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
+    """Train MTTR; returns `out/model`, which `MTTR.from_pretrained` reads.
+
+    `out` receives config.yaml, metrics.jsonl, tensorboard/, checkpoints/step-<n>/ (the last two) and model/
+    (the best J&F on the valid split if that is evaluated, else the newest). Started by `accelerate launch`
+    or `torchrun` it shares each step's clips among the processes: the same clips and the same gradients as
+    one process with the whole batch. Processes may hold different numbers of expressions and instances:
+    every rank divides its sums by the mean count over ranks, so that the mean of the ranks' gradients is
+    the global one.
+
+    Args:
+        config: the experiment; see `rvos_edu.presets.load_config`.
+        out: folder of the run.
+        resume: continue from the newest checkpoint in `out`; on CPU bit for bit.
+
+    Raises:
+        ConfigError: impossible values, a run that exists already, another config on resume.
+        CheckpointError: nothing to resume, damaged checkpoint, other architecture.
+        DataError: missing or unfit data.
+        TrainingError: non-finite loss or gradient; the last good checkpoint is kept.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, when the checkpoint has been written.
+    """
+    check_values(config)
+    out = Path(out)
+    start = _starting_point(out, resume)
+    accelerator = _accelerator(config)
+    set_seed(config.train.seed)
+    data, clips = training_clips(config)
+    valid = validation_videos(config) if config.train.evaluate_every else None
+    plan = BatchPlan(
+        clips, config.train.batch_size, config.train.accumulate, accelerator.num_processes, config.train.seed
+    )
+    model = initial_model(config).to(accelerator.device)
+    optimizer = accelerator.prepare_optimizer(build_optimizer(model, config.optimizer))
+    state = RunState(config, accelerator, model, optimizer, plan)
+    set_seed(config.train.seed + accelerator.process_index)  # each process its own dropout
+    if start is not None:
+        load_checkpoint(start, state)
+    total = config.train.steps or config.train.epochs * plan.steps_per_epoch
+    steps = range(state.progress.step, total)
+    loader = load_batches(
+        data, plan, steps=steps, rank=accelerator.process_index, workers=config.train.workers
+    )
+    schedule = Schedule(config.optimizer, plan.steps_per_epoch, total)
+    main = accelerator.is_main_process
+    with RunLog(out, step=steps.start, total=total, enabled=main) as log, Interruption() as interruption:
+        if main:
+            _write_config(out, config)
+        log.say(
+            f"Training {config.name}: {total} steps of {plan.clips_per_step} clips, {plan.steps_per_epoch} "
+            f"steps per epoch, on {plan.processes} x {accelerator.device.type}. Results go to {out.resolve()}"
+        )
+        _Loop(state, schedule, log, interruption, out, valid).run(iter(loader), steps)
+    return out / "model"
+
+
+@dataclass
+class _Loop:
+    """The steps of a run, and what is written down between them."""
+
+    state: RunState
+    schedule: Schedule
+    log: RunLog
+    interruption: Interruption
+    out: Path
+    valid: VideoDataset | None
+    recorded: tuple[int, float] = (0, 0.0)  # step and time of the last record
+
+    def run(self, batches: Iterator[VideoBatch], steps: range) -> None:
+        state, config = self.state, self.state.config.train
+        thaw = config.freeze_temporal_encoder_steps
+        criterion = MTTRCriterion(**asdict(state.config.loss))
+        network = _wrap(state, learn_temporal_encoder=steps.start >= thaw)
+        before, clock = state.progress.seconds, time.perf_counter()
+        self.recorded = (steps.start, clock)
+        for step in steps:
+            if step == thaw and step > steps.start:
+                del network  # and with it, its hooks on the gradients
+                gc.collect()
+                network = _wrap(state, learn_temporal_encoder=True)
+            rate = self.schedule.apply(state.optimizer, step)
+            terms, stop = self._backward(network, criterion, batches, step)
+            norm = self._clip(step)
+            state.optimizer.step()
+            state.optimizer.zero_grad()
+
+            state.progress.step = step + 1
+            state.progress.seconds = before + time.perf_counter() - clock
+            self._report({**terms, "grad_norm": norm}, rate, last=step + 1 == steps.stop)
+            self._keep(last=step + 1 == steps.stop, stop=stop)
+
+    def _backward(
+        self, network: nn.Module, criterion: MTTRCriterion, batches: Iterator[VideoBatch], step: int
+    ) -> tuple[dict[str, float], bool]:
+        """Gradients of one step; its losses, averaged over processes, and whether to stop after it."""
+        accelerator, count = self.state.accelerator, self.state.config.train.accumulate
+        sums = torch.zeros(len(TERMS) + 1, device=accelerator.device)
+        for micro in range(count):
+            batch = self._some_frames(next(batches), step).to(accelerator.device)
+            if batch.targets is None:
+                raise DataError(f"split {self.state.config.data.train_split!r} has no masks to learn from")
+            gradients_stay_here = micro + 1 < count
+            with accelerator.no_sync(network) if gradients_stay_here else nullcontext():
+                with accelerator.autocast():
+                    output = network(
+                        batch.frames, batch.expressions, batch.padding, batch.annotated, clips=batch.clips
+                    )
+                losses = criterion(output, batch.targets)  # in float32
+                accelerator.backward(losses.total / count)
+            # Of the last layer; only the total sums over layers.
+            parts = (losses.total, losses.dice[-1], losses.focal[-1], losses.reference[-1])
+            sums[:-1] += torch.stack(parts).detach() / count
+        sums[-1] = float(self.interruption.requested)
+        *values, stop = accelerator.reduce(sums, "mean").tolist()  # all processes see the same, and act alike
+        terms = dict(zip(TERMS, values, strict=True))
+        if not all(map(math.isfinite, values)):
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+            raise TrainingError(f"the loss is not finite at step {step + 1} ({shown}); {self._last_good()}")
+        return terms, stop > 0
+
+    def _clip(self, step: int) -> float:
+        """Clip the gradients in place; their norm before. An fp16 scaler skips overflows by itself."""
+        accelerator = self.state.accelerator
+        learning = [p for p in self.state.model.parameters() if p.requires_grad]
+        norm = float(accelerator.clip_grad_norm_(learning, self.state.config.optimizer.clip_norm))
+        if not math.isfinite(norm) and accelerator.scaler is None:
+            raise TrainingError(f"the gradient is not finite at step {step + 1}; {self._last_good()}")
+        return norm
+
+    def _some_frames(self, batch: VideoBatch, step: int) -> VideoBatch:
+        """A random subset of the annotated frames, the same in every process."""
+        wanted, present = self.state.config.data.annotated_frames, len(batch.annotated)
+        if wanted is None or wanted >= present:
+            return batch
+        draw = random.Random(f"{self.state.config.train.seed} frames {step}")
+        return batch.keep_frames(torch.tensor(sorted(draw.sample(range(present), wanted))))
+
+    def _report(self, values: dict[str, float], rate: float, *, last: bool) -> None:
+        progress, per_step = self.state.progress, self.state.plan.clips_per_step
+        progress.averages.add(values)
+        step, clock = self.recorded
+        speed = (progress.step - step) * per_step / max(1e-9, time.perf_counter() - clock)
+        self.log.advance({**values, "lr": rate, "clips/s": speed})
+        if progress.step % self.state.config.train.log_every and not last:
+            return
+        record = {"epoch": (progress.step - 1) // self.state.plan.steps_per_epoch, **progress.averages.take()}
+        record |= {"lr": rate, "clips_per_second": speed, "seconds": progress.seconds}
+        self.log.record("train", progress.step, record)
+        self.recorded = (progress.step, time.perf_counter())
+
+    def _keep(self, *, last: bool, stop: bool) -> None:
+        """Evaluate and save where it is time to."""
+        config, step = self.state.config.train, self.state.progress.step
+        if self.valid is not None and (step % config.evaluate_every == 0 or last):
+            self._evaluate(self.valid)
+        if step % config.checkpoint_every == 0 or last or stop:
+            if self.valid is None:
+                self._export()
+            path = save_checkpoint(self.out, self.state)
+            if stop and not last:
+                self.log.say(f"Stopped after step {step}, saved {path}. Continue: same command with --resume")
+                raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
+
+    def _evaluate(self, valid: VideoDataset) -> None:
+        """J&F on the valid split, by the main process while the others wait; keeps the best model."""
+        from rvos_edu.engine.evaluate import quick_score
+
+        state, begin = self.state, time.perf_counter()
+        if state.accelerator.is_main_process:
+            score = quick_score(state.model, valid, state.config, state.config.train.evaluate_samples)
+            values = {"J&F": score.jf, "J": score.j, "F": score.f, "seconds": time.perf_counter() - begin}
+            self.log.record("evaluate", state.progress.step, values)
+            self.log.say(f"step {state.progress.step}: J&F {score.jf:.1f} (J {score.j:.1f}, F {score.f:.1f})")
+            if state.progress.best is None or score.jf > state.progress.best:
+                state.progress.best = score.jf
+                self._export()
+        state.accelerator.wait_for_everyone()
+
+    def _export(self) -> None:
+        if self.state.accelerator.is_main_process:
+            with atomic_dir(self.out / "model") as folder:
+                self.state.model.save_pretrained(folder)
+
+    def _last_good(self) -> str:
+        found = complete_checkpoints(self.out)
+        return f"the last good checkpoint is {found[0]}" if found else "no checkpoint had been written yet"
+
+
+def _wrap(state: RunState, *, learn_temporal_encoder: bool) -> nn.Module:
+    """The model as each process calls it.
+
+    A frozen temporal encoder builds no graph and no gradients. DistributedDataParallel waits for every
+    parameter that could learn when it was made, so it is made anew when the encoder starts to.
+    """
+    state.model.temporal_encoder.requires_grad_(learn_temporal_encoder)
+    state.model.train()
+    if state.accelerator.num_processes == 1:
+        return state.model
+    return DistributedDataParallel(state.model, broadcast_buffers=False)
+
+
+def _starting_point(out: Path, resume: bool) -> Path | None:
+    if resume:
+        return newest_checkpoint(out)
+    found = complete_checkpoints(out)
+    if found:
+        raise ConfigError(
+            f"{out} already holds a run ({found[0].name}); continue it with --resume or choose another folder"
+        )
+    return None
+
+
+def _accelerator(config: ExperimentConfig) -> Accelerator:
+    """A fresh Accelerator: a notebook may train twice in one process with different precisions."""
+    AcceleratorState._reset_state()
+    try:
+        return Accelerator(mixed_precision=config.train.precision)
+    except ValueError as error:
+        raise ConfigError(f"train.precision {config.train.precision!r} does not work: {error}") from error
+
+
+def _write_config(out: Path, config: ExperimentConfig) -> None:
+    with atomic_write(out / "config.yaml") as temporary:
+        temporary.write_text(to_yaml(config), encoding="utf-8")
