@@ -50,7 +50,7 @@ def test_paper_presets_use_video_swin_t_and_roberta_base(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "window", "batch"), [(name, *values) for name, values in PAPER.items()])
 def test_windows_and_batches_per_process(name: str, window: int, batch: int) -> None:
-    """6 clips on 3 GPUs (w = 8, C.4), 6 on 2 (w = 10); Refer-YouTube-VOS: 4 on 4 (w = 12, C.4), 8 on 8 (w = 8)."""
+    """6 clips on 3 GPUs (w = 8, C.4), 6 on 2 (w = 10); Refer-YouTube-VOS: 4 on 4 (C.4) and 8 on 8."""
     config = load_config(name)
     assert (config.data.window, config.train.batch_size, config.train.accumulate) == (window, batch, 1)
 

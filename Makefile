@@ -1,0 +1,64 @@
+# Everything below works on a fresh clone with nothing installed but Python 3.11 or newer and make.
+#   make demo     a trained MTTR at work: runs/demo/report.html
+#   make test     what continuous integration runs
+# Another interpreter: make setup PYTHON=python3.12. More processes for the tests: make test JOBS=8.
+
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+STAMP := .venv/.installed
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+
+# Waiting threads sleep: without this, processes that share cores slow each other up to sixfold.
+export OMP_WAIT_POLICY := PASSIVE
+# No model downloads, no questions: whatever a first run needs ships with the package.
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo lab test test-full lint bench notebooks checksums lock
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## install everything into .venv (once)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'error: Python 3.11 or newer is needed, $(PYTHON) is' `$(PYTHON) --version` '(make setup PYTHON=...)'; exit 1; }
+	@test -x $(BIN)/python || { echo 'making .venv'; $(PYTHON) -m venv .venv; }
+	@echo 'installing (some minutes when nothing is cached)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[course,dev]'
+	@touch $@
+
+demo: $(STAMP)  ## data, evaluation, three minutes of training, a page of results
+	$(BIN)/rvos-edu demo
+
+lab: $(STAMP)  ## open the course in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lint: $(STAMP)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: export OMP_NUM_THREADS := 1
+test: lint  ## lint, unit, property, parity, command-line tests, the first notebook
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(NBVAL) notebooks/00_welcome.ipynb
+
+test-full: export OMP_NUM_THREADS := 1
+test-full: lint notebooks  ## also the slow tests and every notebook
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not benchmark'
+
+notebooks: $(STAMP)  ## run every notebook and compare with what is stored in it
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(NBVAL) notebooks
+
+bench: $(STAMP)  ## time and memory
+	$(BIN)/python -m pytest -q -s -m benchmark tests/benchmarks
+
+checksums: $(STAMP)  ## after the shipped weights were remade
+	$(BIN)/python -m rvos_edu.checksums
+
+lock: $(STAMP)  ## write the versions installed in .venv to constraints.txt
+	$(BIN)/python .ci/lock.py > constraints.txt.new
+	mv constraints.txt.new constraints.txt
