@@ -60,7 +60,14 @@ class InitConfig:
 
 @dataclass
 class DataConfig:
-    """Which clips are seen, and how they are cut and resized."""
+    """Which clips are seen, and how they are cut and resized.
+
+    Args:
+        train_videos: keep only so many training videos (Moving Shapes: make so many).
+        annotated_frames: random subset of a clip's annotated frames per training step; None: all.
+        expressions_per_clip: sentences per clip and training step; they share the temporal encoder's work.
+        mask_stride: the truth of training clips is reduced by this factor, losses cost its square less.
+    """
 
     name: str = "refer-youtube-vos"
     root: str | None = None
@@ -72,6 +79,7 @@ class DataConfig:
     window: int = 12
     annotated_frames: int | None = None
     expressions_per_clip: int = 1
+    mask_stride: int = 1
     short_side: int = 360
     max_side: int = 640
     flip: float = 0.5

@@ -112,6 +112,27 @@ class Resize(Transform):
         return _change(samples, lambda frames: _smooth(frames, size), lambda masks: _nearest(masks, size))
 
 
+class ReduceMasks(Transform):
+    """Reduce the truth by a factor: a pixel is set where at least half of its block is.
+
+    Raises:
+        ValueError: if `stride` is less than 1.
+    """
+
+    def __init__(self, stride: int) -> None:
+        if stride < 1:
+            raise ValueError(f"ReduceMasks needs a stride >= 1, got {stride}")
+        self.stride = stride
+
+    def group(self, samples: Sequence[VideoSample], rng: random.Random | None = None) -> list[VideoSample]:
+        if self.stride == 1:
+            return list(samples)
+        return _change(samples, lambda frames: frames, self._reduce)
+
+    def _reduce(self, masks: Tensor) -> Tensor:
+        return F.avg_pool2d(masks.float(), self.stride, ceil_mode=True, count_include_pad=False) >= 0.5
+
+
 class Normalise(Transform):
     """uint8 frames to float32 with ImageNet's mean 0 and standard deviation 1 per channel."""
 
@@ -129,8 +150,8 @@ def normalise(frames: Tensor) -> Tensor:
 
 
 def train_transform(data: DataConfig) -> Compose:
-    """Flip, resize, normalise."""
-    return Compose([RandomFlip(data.flip), *eval_transform(data).transforms])
+    """Flip, resize, normalise; reduce the truth."""
+    return Compose([RandomFlip(data.flip), *eval_transform(data).transforms, ReduceMasks(data.mask_stride)])
 
 
 def eval_transform(data: DataConfig) -> Compose:

@@ -47,7 +47,7 @@ class Settings:
 
     clips: int = 4000
     valid_clips: int = 200
-    steps: int = 4500
+    steps: int = 3000
     batch_size: int = 8
     lr: float = 1.5e-3
     weight_decay: float = 0.05
@@ -107,6 +107,7 @@ class Recogniser(nn.Module):
             stochastic_depth_prob=config.drop_path,
         )
         del self.swin.head, self.swin.avgpool
+        _look_at_neighbours(self.swin, config.window)
         width = config.embed_dim * 2 ** (len(config.depths) - 1)
         self.heads = nn.ModuleDict({name: nn.Linear(width, len(names)) for name, names in CLASSES.items()})
 
@@ -117,6 +118,35 @@ class Recogniser(nn.Module):
             x = layer(x)
         x = self.swin.norm(x)
         return [head(x) for head in self.heads.values()]
+
+
+def _look_at_neighbours(swin: SwinTransformer3d, window: list[int]) -> None:
+    """Let each head start by looking at one neighbour in space and time.
+
+    With the usual start every token looks at all of its window alike, and learning where to look takes most of a
+    short training: after 1,000 steps motion and shape are still at chance.
+    """
+    axes = torch.meshgrid(*(torch.arange(1 - n, n).float() for n in window), indexing="ij")
+    offsets = torch.stack([axis.flatten() for axis in axes], 1)  # [table rows, (t, y, x)], query minus key
+    for name, parameter in swin.named_parameters():
+        if name.endswith("relative_position_bias_table"):
+            for head in range(parameter.shape[1]):
+                centre = torch.randint(-1, 2, (3,)).float()
+                parameter.data[:, head] = -0.6 * (offsets - centre).square().sum(1)
+        elif name.endswith(("attn.qkv.weight", "reduction.weight")):
+            nn.init.xavier_uniform_(parameter)
+
+
+def _groups(model: nn.Module, settings: Settings) -> list[dict]:
+    """Position tables learn five times faster; norms, biases and tables are not decayed."""
+    tables = [p for n, p in model.named_parameters() if n.endswith("bias_table")]
+    small = [p for n, p in model.named_parameters() if p.ndim == 1]
+    rest = [p for n, p in model.named_parameters() if p.ndim > 1 and not n.endswith("bias_table")]
+    return [
+        {"params": tables, "lr": 5 * settings.lr, "weight_decay": 0.0},
+        {"params": small, "lr": settings.lr, "weight_decay": 0.0},
+        {"params": rest, "lr": settings.lr, "weight_decay": settings.weight_decay},
+    ]
 
 
 def prepare(frames: Tensor, labels: Tensor, rng: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -172,9 +202,12 @@ def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Pa
     frames, labels = draw_clips(settings.clips, settings.seed, "train")
     valid = draw_clips(settings.valid_clips, settings.seed, "valid")
     model = Recogniser(config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(_groups(model, settings))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.lr, total_steps=settings.steps, pct_start=settings.warmup / settings.steps
+        optimizer,
+        [group["lr"] for group in optimizer.param_groups],
+        total_steps=settings.steps,
+        pct_start=settings.warmup / settings.steps,
     )
     started = time.time()
     with (out / "log.jsonl").open("w") as log:
@@ -193,7 +226,7 @@ def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Pa
             schedule.step()
             bar.set_postfix(loss=f"{loss.item():.3f}")
             record = {"step": step, "loss": round(loss.item(), 4), "seconds": round(time.time() - started, 1)}
-            if step % 500 == 0 or step == settings.steps:
+            if step % 250 == 0 or step == settings.steps:
                 model.eval()
                 record["accuracy"] = accuracy(model, *valid, slow=False)
                 record["accuracy_slow"] = accuracy(model, *valid, slow=True)
@@ -226,7 +259,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=Settings.clips)
     arguments = parser.parse_args()
     config = TemporalEncoderConfig(
-        embed_dim=32, depths=[1, 2, 4], heads=[1, 2, 4], window=[8, 5, 7], drop_path=0.0
+        embed_dim=32, depths=[1, 2, 4], heads=[2, 4, 8], window=[8, 5, 7], drop_path=0.0
     )
     print(pretrain(config, Settings(steps=arguments.steps, clips=arguments.clips), arguments.out))
 
