@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -12,24 +11,30 @@ from tqdm.auto import tqdm
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.data import VideoDataset, load
 from rvos_edu.engine.evaluation_page import write_page
+from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, load_model, predict, truth_of
-from rvos_edu.engine.protocols import other_sentence, shuffle_frames
-from rvos_edu.engine.scoring import ExpressionScore, ImageSums, right_object, score_clip
+from rvos_edu.engine.outputs import result_dir
+from rvos_edu.engine.protocols import other_sentence, shuffle_frames_of
+from rvos_edu.engine.scoring import (
+    ExpressionScore,
+    ImageScores,
+    ShuffledScore,
+    chance_of,
+    right_object,
+    score_clip,
+)
 from rvos_edu.engine.summary import (
     EvaluationResult,
-    ImageSummary,
-    ShuffledSummary,
-    format_table,
-    over_seeds,
     summarise_categories,
     summarise_group,
+    summarise_images,
     summarise_shuffled,
     summarise_swapped,
 )
-from rvos_edu.errors import DataError
-from rvos_edu.files import atomic_dir
-from rvos_edu.metrics import mean_iou, overall_iou, precision_at
+from rvos_edu.errors import ConfigError, DataError
+from rvos_edu.metrics import AveragePrecision
 from rvos_edu.models import MTTR
+from rvos_edu.structures import VideoSample
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def evaluate(
         config: how frames are resized and masks post-processed.
         limit: number of clips, taken evenly over the dataset; None: all.
         batch_size: clips per forward pass; every clip comes with all its expressions.
-        candidates: keep the masks of all queries, for mAP.
+        candidates: also measure mAP, for which the masks of all queries are kept.
         shuffle: also show motion sentences (all, where categories are unknown) with shuffled frames.
         swap: also score each output for a sentence about another object of the same clip.
         seed: of the two protocols.
@@ -95,41 +100,35 @@ def evaluate(
     Raises:
         DataError: if the dataset is empty or has no masks.
     """
-    indices = _evenly(len(dataset.clips), limit)
+    indices = evenly(len(dataset.clips), limit)
     scores: list[ExpressionScore] = []
-    images = ImageSums()
-    right: list[bool | None] = []
-    chance: list[float | None] = []
-    with tqdm(total=len(indices), desc="clips", disable=not progress, leave=False) as bar:
-        done = 0
+    images = ImageScores(AveragePrecision() if candidates else None)
+    shuffled: list[ShuffledScore] = []
+    with tqdm(total=len(indices), desc="evaluating clips", disable=not progress) as bar:
         for clips in clip_batches(dataset, indices, batch_size):
-            predictions = predict(model, clips, config=config, candidates=candidates)
-            for samples, outputs in zip(clips, predictions, strict=True):
-                partners = other_sentence(samples, seed=seed) if swap else None
-                scores += score_clip(indices[done], samples, outputs, partners=partners)
-                for sample, output in zip(samples, outputs, strict=True):
-                    masks, referred, visible = truth_of(sample)
-                    images.add(output, masks[referred], visible)
-                done += 1
+            samples = [clip.samples for clip in clips]
+            for clip, outputs in zip(clips, predict(model, samples, config=config), strict=True):
+                partners = other_sentence(clip.samples, seed=seed) if swap else None
+                scores += score_clip(clip, outputs, partners=partners, images=images)
             if shuffle:
-                _score_shuffled(model, clips, config, seed, right, chance)
+                shuffled += _score_shuffled(model, samples, config=config, seed=seed)
             bar.update(len(clips))
     if not scores:
-        raise DataError("the dataset has no expressions to evaluate")
+        raise DataError("there is no expression to evaluate: the dataset is empty")
     return EvaluationResult(
         overall=summarise_group(scores),
         categories=summarise_categories(scores),
         late_entry=summarise_group(s for s in scores if s.late),
-        images=_summarise_images(images),
-        shuffled=summarise_shuffled(right, chance) if shuffle else None,
+        images=summarise_images(images),
+        shuffled=summarise_shuffled(shuffled) if shuffle else None,
         swapped=summarise_swapped(scores) if swap else None,
         expressions=scores,
     )
 
 
 def run(
-    *,
     model: str = "nano-mttr",
+    *,
     data: str = "moving-shapes",
     root: str | None = None,
     split: str = "test",
@@ -140,5 +139,95 @@ def run(
     shuffle_frames: bool | None = None,
     swap_sentences: bool | None = None,
     batch_size: int = 4,
-) -> EvaluationResult | list[EvaluationResult]:
-    ...
+) -> EvaluationReport:
+    """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
+
+    Args:
+        model: a shipped name, a folder of weights or the folder of a training run.
+        data: name of the dataset.
+        root: its folder; Moving Shapes is made on first use.
+        split: which split.
+        level: of Moving Shapes.
+        seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
+        limit: number of videos per seed; default all.
+        out: folder for `table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`;
+            default `runs/evaluate-<model>-<data>-<split>`.
+        shuffle_frames: also show motion sentences with the frames in random order; default on Moving Shapes.
+        swap_sentences: also score outputs for another object's sentence; default on Moving Shapes.
+        batch_size: videos per forward pass.
+
+    Raises:
+        DataError, CheckpointError, ConfigError: if something is missing or damaged.
+    """
+    _check_counts(limit=limit, batch_size=batch_size)
+    shapes = data == "moving-shapes"
+    if seeds is not None and (not shapes or root is not None) and len(seeds) > 1:
+        raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")
+    network, config = load_model(model)
+    started = time.monotonic()
+    datasets, results = [], []
+    for seed in seeds or [0]:
+        # Other seeds than the default are made for evaluation only: without training videos.
+        train_videos = None if seed == 0 or split == "train" else 0
+        dataset = load(data, split=split, root=root, level=level, seed=seed, train_videos=train_videos)
+        results.append(
+            evaluate(
+                network,
+                dataset,
+                config=config,
+                limit=limit,
+                batch_size=batch_size,
+                shuffle=shapes if shuffle_frames is None else shuffle_frames,
+                swap=shapes if swap_sentences is None else swap_sentences,
+                seed=seed,
+            )
+        )
+        datasets.append(dataset)
+    report = EvaluationReport(
+        model=str(model),
+        data=data,
+        split=split,
+        level=level if shapes else None,
+        seeds=list(seeds or [0]),
+        clips=[len({score.clip for score in result.expressions}) for result in results],
+        results=results,
+        seconds=time.monotonic() - started,
+    )
+    folder = Path(out or f"runs/evaluate-{Path(str(model)).name}-{data}-{split}")
+    with result_dir(folder, marker="evaluation.json") as temporary:
+        write_report(temporary, report)
+        write_page(temporary / "index.html", report, model=network, dataset=datasets[0], config=config)
+    print(report.table())
+    print(f"written: {folder}/index.html, table.txt, evaluation.json, expressions.jsonl")
+    return report
+
+
+def evenly(count: int, limit: int | None) -> list[int]:
+    """`limit` indices spread evenly over 0..count-1, all if `limit` is None or larger."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return [int(i * count / limit) for i in range(limit)]
+
+
+def _score_shuffled(
+    model: MTTR, clips: list[list[VideoSample]], *, config: ExperimentConfig, seed: int
+) -> list[ShuffledScore]:
+    shuffled = []
+    for samples in clips:
+        chosen = [s for s in samples if s.category in (None, "motion")]
+        if chosen:
+            shuffled.append(shuffle_frames_of(chosen, seed=seed))
+    if not shuffled:
+        return []
+    scores = []
+    for samples, outputs in zip(shuffled, predict(model, shuffled, config=config), strict=True):
+        for sample, output in zip(samples, outputs, strict=True):
+            masks, referred, _ = truth_of(sample)
+            scores.append(ShuffledScore(right_object(output.voted, masks, referred), chance_of(sample)))
+    return scores
+
+
+def _check_counts(**values: int | None) -> None:
+    for name, value in values.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be at least 1, got {value}")

@@ -15,7 +15,7 @@ import torch
 from rvos_edu.structures import VideoSample
 
 
-def shuffle_frames(samples: list[VideoSample], *, seed: int) -> list[VideoSample]:
+def shuffle_frames_of(samples: list[VideoSample], *, seed: int) -> list[VideoSample]:
     """The samples of one clip with its frames in a random order, the truth in the same order.
 
     The order depends on (seed, video) only, is the same for all samples and never the stored one

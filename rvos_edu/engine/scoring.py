@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from rvos_edu.engine.inference import Prediction, truth_of
-from rvos_edu.metrics import average_precision, contour_accuracy, region_similarity
+from rvos_edu.engine.inference import Clip, Prediction, truth_of
+from rvos_edu.metrics import AveragePrecision, contour_accuracy, region_similarity
+from rvos_edu.metrics.region import Overlap, mask_overlap
 from rvos_edu.structures import VideoSample
 
 
@@ -63,53 +63,58 @@ class ExpressionScore:
         return (self.swapped_j + self.swapped_f) / 2
 
 
+@dataclass(frozen=True)
+class ShuffledScore:
+    """One expression with shuffled frames: whether the right object was chosen, and the chance of that."""
+
+    right: bool | None
+    chance: float | None
+
+
 @dataclass
-class ImageSums:
-    """Sums over images, one per (expression, frame in which the referred object is visible).
+class ImageScores:
+    """Images, one per (expression, frame in which the referred object is visible).
 
     Args:
-        intersections, unions: pixels of the voted mask against the truth, per image.
-        truths: run-length codes, per image.
-        candidates, scores: per image the codes of all N masks and their probabilities in that frame.
+        precision: collects the masks of all queries for mAP; None: no mAP.
+        overlaps: pixel counts of the voted masks.
     """
 
-    intersections: list[int] = field(default_factory=list)
-    unions: list[int] = field(default_factory=list)
-    truths: list[dict] = field(default_factory=list)
-    candidates: list[list[dict]] = field(default_factory=list)
-    scores: list[np.ndarray] = field(default_factory=list)
+    precision: AveragePrecision | None
+    overlaps: list[Overlap] = field(default_factory=list)
 
-    def add(self, prediction: Prediction, truth: np.ndarray, visible: np.ndarray) -> None:
-        """Add the visible frames of one expression; truth bool [A, H, W], visible bool [A]."""
-        both = (prediction.voted & truth).sum((1, 2))
-        either = (prediction.voted | truth).sum((1, 2))
-        for frame in np.flatnonzero(visible):
-            self.intersections.append(int(both[frame]))
-            self.unions.append(int(either[frame]))
-            codes = prediction.candidates[frame]
-            if codes is not None:
-                self.truths.append(coco_mask.encode(np.asfortranarray(truth[frame].view(np.uint8))))
-                self.candidates.append(codes)
-                self.scores.append(prediction.probabilities[:, frame])
+    def add(self, sample: VideoSample, prediction: Prediction) -> None:
+        """Add the visible frames of one expression."""
+        masks, referred, visible = truth_of(sample)
+        frames = [int(t) for t in np.flatnonzero(visible)]
+        truth = masks[referred]
+        self.overlaps.append(mask_overlap(prediction.voted[frames], truth[frames]))
+        if self.precision is None:
+            return
+        for frame, candidates in zip(frames, prediction.candidates(frames), strict=True):
+            name = f"{sample.video}/{sample.expression_id}/{sample.annotated[frame]:06d}"
+            scores = prediction.probabilities[:, frame]
+            self.precision.add(name, truth[frame], candidates, scores, best=prediction.query)
 
-    def average_precision(self) -> float | None:
-        """mAP@[.5:.05:.95] over all candidates, None where they were not kept."""
-        if not self.truths:
-            return None
-        return average_precision(self.candidates, self.scores, self.truths)
+    def overlap(self) -> Overlap:
+        """All images."""
+        return Overlap(
+            np.concatenate([o.intersection for o in self.overlaps]),
+            np.concatenate([o.union for o in self.overlaps]),
+        )
 
 
 def score_clip(
-    clip: int,
-    samples: list[VideoSample],
-    predictions: list[Prediction],
-    *,
-    partners: list[int | None] | None,
+    clip: Clip, predictions: list[Prediction], *, partners: list[int | None] | None, images: ImageScores
 ) -> list[ExpressionScore]:
-    """Records of all expressions of one clip; `partners[i]` is the sample whose sentence replaces i's."""
+    """Records of all expressions of one clip; their visible frames are added to `images`.
+
+    `partners[i]` is the sample whose sentence replaces that of sample i in the swapped protocol.
+    """
     scores = []
-    for i, (sample, prediction) in enumerate(zip(samples, predictions, strict=True)):
+    for i, (sample, prediction) in enumerate(zip(clip.samples, predictions, strict=True)):
         masks, referred, visible = truth_of(sample)
+        images.add(sample, prediction)
         j, f = _region_and_contour(prediction.voted, masks[referred])
         j_frame, f_frame = _per_frame_scores(prediction, masks[referred], j, f)
         partner = None if partners is None else partners[i]
@@ -119,7 +124,7 @@ def score_clip(
             swapped_j, swapped_f = (float(v.mean()) for v in values)
         scores.append(
             ExpressionScore(
-                clip=clip,
+                clip=clip.index,
                 video=sample.video,
                 expression_id=sample.expression_id,
                 expression=sample.expression,
@@ -129,7 +134,7 @@ def score_clip(
                 j_frame=float(j_frame.mean()),
                 f_frame=float(f_frame.mean()),
                 right=right_object(prediction.voted, masks, referred),
-                chance=None if sample.candidates is None else 1.0 / sample.candidates,
+                chance=chance_of(sample),
                 late=not bool(visible[0]),
                 swapped_j=swapped_j,
                 swapped_f=swapped_f,
@@ -137,6 +142,11 @@ def score_clip(
             )
         )
     return scores
+
+
+def chance_of(sample: VideoSample) -> float | None:
+    """1 / number of objects that fit the sentence without its deciding word, None where unknown."""
+    return None if sample.candidates is None else 1.0 / sample.candidates
 
 
 def right_object(output: np.ndarray, masks: np.ndarray, referred: int) -> bool | None:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from rvos_edu.engine.scoring import ExpressionScore
+from rvos_edu.engine.scoring import ExpressionScore, ImageScores, ShuffledScore
+from rvos_edu.metrics import precision_at
 
 CATEGORIES = ("colour", "shape", "size", "place", "motion", "combined", "late entry")
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
-SENTENCES = (  # below the table; a figure's name stands in brackets
-    "J&F [overall.jf], without voting [overall.jf_frame]",
-    "late-entry clips: J&F [late_entry_clips.jf] with voting, [late_entry_clips.jf_frame] without,"
-    " gain [late_entry_clips.gain]",
-    "P@0.5 to 0.9: " + " / ".join(f"[images.P@{k}]" for k in THRESHOLDS),
-    "overall IoU [images.overall_iou], mean IoU [images.mean_iou]",
-    "mAP [images.mean_average_precision]",
-    "shuffled frames, motion sentences: right object [shuffled.right] %, chance [shuffled.chance] %,"
-    " in order [category.motion.right] %",
-    "another object's sentence: J&F [swapped.swapped_jf] instead of [swapped.jf], [swapped.drop] lower",
-)
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of P@K
 
 
 @dataclass(frozen=True)
@@ -40,13 +29,17 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class ImageSummary:
-    """A2D-style figures in percent; `precision` at IoU > 0.5, 0.6, 0.7, 0.8, 0.9."""
+    """A2D-style figures in percent; `precision` at IoU > 0.5, 0.6, 0.7, 0.8, 0.9.
+
+    mAP submits the masks of all queries, `..._best` the voted one only; None if not measured.
+    """
 
     count: int
     precision: list[float]
     overall_iou: float
     mean_iou: float
     mean_average_precision: float | None
+    mean_average_precision_best: float | None
 
 
 @dataclass(frozen=True)
@@ -164,47 +157,27 @@ def summarise_swapped(scores: list[ExpressionScore]) -> SwappedSummary:
     return SwappedSummary(len(pairs), jf, swapped, drop)
 
 
-def summarise_shuffled(right: list[bool | None], chance: list[float | None]) -> ShuffledSummary:
-    """Share of right objects and chance over expressions of videos with several objects."""
-    return ShuffledSummary(len(right), _percent(right), _percent(chance))
+def summarise_shuffled(scores: list[ShuffledScore]) -> ShuffledSummary:
+    """Share of right objects, and chance, with frames in random order."""
+    return ShuffledSummary(len(scores), _percent(s.right for s in scores), _percent(s.chance for s in scores))
+
+
+def summarise_images(images: ImageScores) -> ImageSummary | None:
+    """A2D-style figures, None if no frame showed its object."""
+    overlap = images.overlap()
+    if not len(overlap.union):
+        return None
+    precision = None if images.precision is None else images.precision.compute()
+    return ImageSummary(
+        count=len(overlap.union),
+        precision=[100.0 * float(p) for p in precision_at(overlap.iou, THRESHOLDS)],
+        overall_iou=100.0 * overlap.overall,
+        mean_iou=100.0 * overlap.mean,
+        mean_average_precision=None if precision is None else 100.0 * precision.mean,
+        mean_average_precision_best=None if precision is None else 100.0 * precision.mean_best,
+    )
 
 
 def _percent(values: Iterable[float | bool | None]) -> float | None:
     known = [float(v) for v in values if v is not None]
     return 100.0 * float(np.mean(known)) if known else None
-
-
-def format_table(results: list[EvaluationResult], title: str) -> str:
-    """The table that is printed: per category, images, protocols; mean and range over several results."""
-    spread = over_seeds(results)
-    lines = [title, ""]
-    header = f"{'category':<18}{'n':>7}{'J&F':>8}{'J':>8}{'F':>8}{'J&F no vote':>13}{'right obj.':>12}{'chance':>8}"
-    lines += [header, "-" * len(header)]
-    rows = [(f"category.{name}", name) for name in results[0].categories]
-    rows += [("overall", "all"), ("late_entry_clips", "late-entry clips")]
-    widths = {"jf": 8, "j": 8, "f": 8, "jf_frame": 13, "right": 12, "chance": 8}
-    for prefix, name in rows:
-        count = int(sum(result.figures().get(f"{prefix}.count", 0) for result in results))
-        cells = "".join(_cell(spread.get(f"{prefix}.{key}"), width) for key, width in widths.items())
-        lines.append(f"{name:<18}{count:>7}{cells}")
-    lines += ["", *_sentences(spread, several=len(results) > 1)]
-    return "\n".join(lines) + "\n"
-
-
-def _sentences(spread: dict[str, Spread], *, several: bool) -> list[str]:
-    lines = []
-    for sentence in SENTENCES:
-        keys = re.findall(r"\[([\w.@]+)\]", sentence)
-        if all(key in spread for key in keys):
-            for key in keys:
-                sentence = sentence.replace(f"[{key}]", _show(spread[key], several=several))
-            lines.append(sentence)
-    return lines
-
-
-def _show(value: Spread, *, several: bool) -> str:
-    return f"{value.mean:.1f}" + (f" ({value.low:.1f} to {value.high:.1f})" if several else "")
-
-
-def _cell(value: Spread | None, width: int) -> str:
-    return f"{'-' if value is None else format(value.mean, '.1f'):>{width}}"

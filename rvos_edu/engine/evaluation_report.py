@@ -1,0 +1,132 @@
+"""The printed table and the files of an evaluation: means and ranges over one or several seeds."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rvos_edu.engine.summary import THRESHOLDS, EvaluationResult, Spread, over_seeds
+
+COLUMNS = (  # figure, heading, width
+    ("jf", "J&F", 8),
+    ("j", "J", 8),
+    ("f", "F", 8),
+    ("jf_frame", "J&F no vote", 13),
+    ("right", "right obj.", 12),
+    ("chance", "chance", 8),
+)
+SENTENCES = (  # below the table; a figure's name stands in brackets
+    "J&F [overall.jf], without voting [overall.jf_frame]",
+    "late-entry clips: J&F [late_entry_clips.jf] with voting, [late_entry_clips.jf_frame] without,"
+    " gain [late_entry_clips.gain]",
+    "P@0.5 to 0.9: " + " / ".join(f"[images.P@{k}]" for k in THRESHOLDS),
+    "overall IoU [images.overall_iou], mean IoU [images.mean_iou]",
+    "mAP [images.mean_average_precision] (voted masks only: [images.mean_average_precision_best])",
+    "shuffled frames, motion sentences: right object [shuffled.right] %, chance [shuffled.chance] %,"
+    " in order [category.motion.right] %",
+    "another object's sentence: J&F [swapped.swapped_jf] instead of [swapped.jf], [swapped.drop] lower",
+)
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Results of one model on one split, one result per seed.
+
+    Args:
+        model, data, split: as asked for; `level` is None for data without levels.
+        clips: number of clips per seed.
+        seconds: wall time.
+    """
+
+    model: str
+    data: str
+    split: str
+    level: str | None
+    seeds: list[int]
+    clips: list[int]
+    results: list[EvaluationResult]
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """One line: what was evaluated on what."""
+        level = "" if self.level is None else f", level {self.level}"
+        seeds = "" if self.level is None else f", seed {', '.join(map(str, self.seeds))}"
+        count = sum(len(result.expressions) for result in self.results)
+        return (
+            f"{self.model} on {self.data} ({self.split}{level}{seeds}): "
+            f"{sum(self.clips)} clips, {count} expressions, {self.seconds:.0f} s"
+        )
+
+    def spread(self) -> dict[str, Spread]:
+        """Mean and range over seeds of every figure, in percent."""
+        return over_seeds(self.results)
+
+    def table(self) -> str:
+        """The table that `rvos-edu evaluate` prints."""
+        return format_table(self)
+
+
+def write_report(folder: Path, report: EvaluationReport) -> None:
+    """Write `table.txt`, `evaluation.json` and `expressions.jsonl` into `folder`."""
+    (folder / "table.txt").write_text(report.table(), encoding="utf-8")
+    content = {
+        "model": report.model,
+        "data": report.data,
+        "split": report.split,
+        "level": report.level,
+        "seeds": report.seeds,
+        "clips": report.clips,
+        "seconds": round(report.seconds, 1),
+        "unit": "percent",
+        "figures": {name: asdict(value) for name, value in report.spread().items()},
+        "per_seed": [result.figures() for result in report.results],
+    }
+    (folder / "evaluation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with (folder / "expressions.jsonl").open("w", encoding="utf-8") as file:
+        for seed, result in zip(report.seeds, report.results, strict=True):
+            for score in result.expressions:
+                file.write(json.dumps({"seed": seed, **asdict(score)}) + "\n")
+
+
+def format_table(report: EvaluationReport) -> str:
+    """Per category, late-entry clips, images and protocols; several seeds as mean (lowest to highest)."""
+    header = f"{'category':<18}{'n':>7}" + "".join(f"{name:>{width}}" for _, name, width in COLUMNS)
+    lines = [report.title, "", header, "-" * len(header)]
+    for name, count, *cells in group_rows(report):
+        widths = (width for _, _, width in COLUMNS)
+        numbers = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines.append(f"{name:<18}{count:>7}{numbers}")
+    return "\n".join([*lines, "", *sentences(report)]) + "\n"
+
+
+def group_rows(report: EvaluationReport) -> list[list[str]]:
+    """Rows of the table: name, number of expressions, then the figures of `COLUMNS`, means over seeds."""
+    spread = report.spread()
+    groups = [(f"category.{name}", name) for name in report.results[0].categories]
+    groups += [("overall", "all"), ("late_entry_clips", "late-entry clips")]
+    rows = []
+    for prefix, name in groups:
+        count = sum(result.figures().get(f"{prefix}.count", 0) for result in report.results)
+        values = [spread.get(f"{prefix}.{key}") for key, _, _ in COLUMNS]
+        rows.append([name, f"{count:.0f}", *("-" if v is None else f"{v.mean:.1f}" for v in values)])
+    return rows
+
+
+def sentences(report: EvaluationReport) -> list[str]:
+    """What the table does not say: images, mAP, protocols; those that were measured."""
+    spread, several = report.spread(), len(report.results) > 1
+    lines = []
+    for sentence in SENTENCES:
+        keys = re.findall(r"\[([\w.@]+)\]", sentence)
+        if all(key in spread for key in keys):
+            for key in keys:
+                sentence = sentence.replace(f"[{key}]", _show(spread[key], several=several))
+            lines.append(sentence)
+    return lines
+
+
+def _show(value: Spread, *, several: bool) -> str:
+    return f"{value.mean:.1f}" + (f" ({value.low:.1f} to {value.high:.1f})" if several else "")

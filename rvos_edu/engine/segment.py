@@ -1,0 +1,191 @@
+"""Segment one video of any length with one sentence, in bounded memory (MTTR, section 3.6; SPEC A6).
+
+Frames are read, shrunk and shown to the model window by window (`linking.py` has the rule); the masks of
+all queries wait on disk, run-length coded, until the vote over the whole video has chosen one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.data import eval_transform
+from rvos_edu.engine.frame_source import FrameSource, open_frames
+from rvos_edu.engine.inference import Geometry, enlarge, load_model
+from rvos_edu.engine.linking import Window, link_queries, windows
+from rvos_edu.engine.segment_output import write_result
+from rvos_edu.engine.spool import MaskSpool, collect, encode, nearest
+from rvos_edu.errors import ConfigError, DataError
+from rvos_edu.models import MTTR
+from rvos_edu.nn.text_encoder import clean
+from rvos_edu.structures import Segmentation, VideoSample
+
+
+def segment(
+    model: MTTR | str | Path,
+    frames: np.ndarray | Tensor | str | Path,
+    expression: str,
+    *,
+    out: str | Path | None = None,
+    voting: bool | None = None,
+    config: ExperimentConfig | None = None,
+    max_frames: int | None = None,
+    overlap: int | None = None,
+    progress: bool = False,
+) -> Segmentation:
+    """Find the object that a sentence names in a video.
+
+    Args:
+        model: a model, a shipped name, a folder of weights or of a training run.
+        frames: uint8 [T, H, W, 3] (also [T, H, W], [T, H, W, 1 or 4] or [T, 3, H, W]), or the path of an mp4,
+            a GIF or a folder of images.
+        expression: the sentence.
+        out: folder to write `overlay.mp4`, `masks/%05d.png`, `votes.json` and `votes.png` into.
+        voting: one query for the whole video (TSVS); False: each frame's best query. Default: the preset's.
+        config: settings of resizing and inference; default: those of the model's preset.
+        max_frames: longest video that is one window; default: the preset's.
+        overlap: frames that neighbouring windows share; default: the preset's.
+        progress: show a bar.
+
+    Returns:
+        The masks at the video's own size; those of very long videos are a memory map of a temporary file.
+
+    Raises:
+        DataError: no such video, damaged video, no frames, or a sentence that is empty or too long.
+        ConfigError: an impossible window.
+    """
+    network, preset = load_model(model)
+    settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
+    sentence = clean(expression)
+    tokens = network.text_encoder.tokenize([sentence])
+    source = open_frames(frames)
+    reader = _Reader(network, tokens, settings, source)
+    with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
+        probabilities = reader.read(spool, progress=progress)
+        votes = probabilities.sum(1)
+        query = int(votes.argmax())
+        voted = settings.inference.voting
+        chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
+        stream = (nearest(spool.read(t, int(q)), source.size) for t, q in enumerate(chosen))
+        masks = collect(stream, frames=len(spool), size=source.size)
+    result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=sentence)
+    if out is not None:
+        write_result(Path(out), result, source, voting=voted, progress=progress)
+    return result
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A window after the model.
+
+    `mask_logits` [T, N, h, w] and `probabilities` [T, N] in the order of the window's own queries;
+    `queries` [N]: which of these queries continues linked sequence n.
+    """
+
+    window: Window[Tensor]
+    mask_logits: Tensor
+    probabilities: np.ndarray
+    geometry: Geometry
+    queries: np.ndarray
+
+
+class _Reader:
+    """Shows a video to the model, window by window, and links the query sequences."""
+
+    def __init__(
+        self, model: MTTR, tokens: dict[str, Tensor], config: ExperimentConfig, source: FrameSource
+    ) -> None:
+        self.model = model
+        self.tokens = tokens
+        self.config = config
+        self.source = source
+        self.transform = eval_transform(config.data)
+        shown = self._shrink(np.zeros((*source.size, 3), np.uint8))
+        self.shown_size = (int(shown.shape[1]), int(shown.shape[2]))
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Size at which masks become binary: as shown to the model, or the video's own (resize-first)."""
+        if self.config.inference.order == "threshold-first":
+            return self.shown_size
+        return self.source.size
+
+    def read(self, spool: MaskSpool, *, progress: bool) -> np.ndarray:
+        """Store the masks of all linked sequences; returns their probabilities, float32 [N, T]."""
+        settings = self.config.inference
+        stream = (self._shrink(frame) for frame in self.source)
+        probabilities: list[np.ndarray] = []
+        before: _Seen | None = None
+        with tqdm(desc="frames", total=self.source.frame_count, disable=not progress) as bar:
+            for window in windows(stream, length=settings.max_frames, overlap=settings.overlap):
+                now = self._look(window, before)
+                if before is not None:
+                    drop = window.shared - window.skipped
+                    probabilities.append(self._store(before, len(before.window.frames) - drop, spool))
+                before = now
+                bar.update(len(window.frames) - window.shared)
+        if before is None:
+            raise DataError("the video has no frames")
+        probabilities.append(self._store(before, len(before.window.frames), spool))
+        return np.concatenate(probabilities).T
+
+    def _shrink(self, frame: np.ndarray) -> Tensor:
+        """uint8 [H, W, 3] to the float32 [3, H', W'] that the model is shown."""
+        sample = VideoSample(
+            frames=torch.from_numpy(frame).permute(2, 0, 1)[None],
+            expression="",
+            target=None,
+            annotated=(0,),
+            video="",
+            expression_id="",
+            frame_names=("",),
+            original_size=self.source.size,
+        )
+        return self.transform(sample).frames[0]
+
+    @torch.inference_mode()
+    def _look(self, window: Window[Tensor], before: _Seen | None) -> _Seen:
+        device = next(self.model.parameters()).device
+        out = self.model(torch.stack(window.frames)[None].to(device), self.tokens)
+        masks, reference = out.mask_logits[-1, 0].cpu(), out.reference_logits[-1, 0]
+        queries = np.arange(masks.shape[1])
+        if before is not None:
+            earlier = before.mask_logits[len(before.mask_logits) - window.shared :]
+            queries = link_queries(earlier > 0, masks[: window.shared] > 0)[before.queries]
+        return _Seen(
+            window=window,
+            mask_logits=masks,
+            probabilities=reference.softmax(-1)[..., 0].float().cpu().numpy(),
+            geometry=Geometry(self.shown_size, self.shown_size, self.mask_size),
+            queries=queries,
+        )
+
+    def _store(self, seen: _Seen, end: int, spool: MaskSpool) -> np.ndarray:
+        """Keep frames `skipped` .. end - 1 of a window; returns their probabilities [frames, N]."""
+        order = torch.from_numpy(seen.queries)
+        for frame in range(seen.window.skipped, end):
+            masks = enlarge(
+                seen.mask_logits[frame : frame + 1, order], seen.geometry, order=self.config.inference.order
+            )
+            spool.append(encode(masks[0].numpy()))
+        return seen.probabilities[seen.window.skipped : end, seen.queries]
+
+
+def _settings(
+    config: ExperimentConfig, *, voting: bool | None, max_frames: int | None, overlap: int | None
+) -> ExperimentConfig:
+    given = {"voting": voting, "max_frames": max_frames, "overlap": overlap}
+    inference = replace(config.inference, **{k: v for k, v in given.items() if v is not None})
+    if inference.max_frames < 1:
+        raise ConfigError(f"max_frames must be at least 1, got {inference.max_frames}")
+    if not 0 <= inference.overlap < inference.max_frames:
+        raise ConfigError(
+            f"overlap must be less than max_frames, in 0..{inference.max_frames - 1}, got {inference.overlap}"
+        )
+    return replace(config, inference=inference)

@@ -1,0 +1,49 @@
+"""Files of a segmentation: overlay video, mask PNGs, votes as JSON and picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from rvos_edu.data.video import VideoWriter
+from rvos_edu.engine.frame_source import FrameSource
+from rvos_edu.engine.outputs import result_dir
+from rvos_edu.structures import Segmentation
+from rvos_edu.viz.overlay import overlay
+from rvos_edu.viz.voting import voting_chart
+
+
+def write_result(
+    out: Path, result: Segmentation, source: FrameSource, *, voting: bool, progress: bool = False
+) -> None:
+    """Write `overlay.mp4`, `masks/%05d.png` (0 and 255), `votes.json` and `votes.png`.
+
+    The overlay has the video's own size and frame rate. The folder is whole or not there; an earlier
+    result in it is replaced. One frame is in memory at a time.
+
+    Raises:
+        DataError: if `out` holds something else, or the video changed meanwhile.
+        StorageError: if the disk is full.
+    """
+    with result_dir(out, marker="votes.json") as folder:
+        masks = folder / "masks"
+        masks.mkdir()
+        frames = tqdm(source, desc="writing", total=len(result.masks), disable=not progress)
+        with VideoWriter(folder / "overlay.mp4", fps=source.fps, size=source.size) as writer:
+            for index, (frame, mask) in enumerate(zip(frames, result.masks, strict=True)):
+                writer.write(overlay(frame, mask))
+                Image.fromarray(mask.astype(np.uint8) * 255).save(masks / f"{index:05d}.png")
+        votes = {
+            "expression": result.expression,
+            "voting": voting,
+            "query": result.query,
+            "votes": result.votes.round(4).tolist(),
+            "probabilities": result.probabilities.round(4).tolist(),
+        }
+        (folder / "votes.json").write_text(json.dumps(votes), encoding="utf-8")
+        chart = voting_chart(result.probabilities, chosen=result.query, title=result.expression)
+        (folder / "votes.png").write_bytes(chart.to_png())
