@@ -38,12 +38,15 @@ def postprocess(
         raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
     if not len(mask_logits) == len(sizes) == len(original_sizes):
         raise ValueError(
-            f"{len(mask_logits)} clips need as many sizes and original sizes, got {len(sizes)}, {len(original_sizes)}"
+            f"{len(mask_logits)} clips need as many sizes and original sizes, "
+            f"got {len(sizes)} and {len(original_sizes)}"
         )
     results = []
     for logits, size, original in zip(mask_logits, sizes, original_sizes, strict=True):
         if size[0] > padded_size[0] or size[1] > padded_size[1]:
-            raise ValueError(f"a clip of size {tuple(size)} does not fit into the padded size {tuple(padded_size)}")
+            raise ValueError(
+                f"a clip of size {tuple(size)} is larger than the padded size {tuple(padded_size)}"
+            )
         planes = logits.flatten(0, -3)[:, None].float()  # [planes, 1, h, w]
         planes = F.interpolate(planes, size=tuple(padded_size), mode="bilinear")[..., : size[0], : size[1]]
         if order == "resize-first":

@@ -1,0 +1,6 @@
+"""Import of published checkpoints and of Kinetics weights."""
+
+from rvos_edu.checkpoints.kinetics import load_kinetics_video_swin
+from rvos_edu.checkpoints.reference_mttr import load_reference_mttr
+
+__all__ = ["load_kinetics_video_swin", "load_reference_mttr"]

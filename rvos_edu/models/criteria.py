@@ -96,7 +96,9 @@ class MTTRCriterion(nn.Module):
         counts = counts.clamp(min=1)
         return counts[0], counts[1]
 
-    def _layer(self, masks: Tensor, scores: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tensor, Tensor]:
+    def _layer(
+        self, masks: Tensor, scores: Tensor, targets: Sequence[Target]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Sums over the batch of dice, focal and reference loss of one decoder layer."""
         matches = match_sequences(
             masks,
@@ -110,15 +112,16 @@ class MTTRCriterion(nn.Module):
         dice, focal = self._mask_losses(masks, targets, pairs)
         return dice, focal, self._reference_loss(scores, targets, pairs)
 
-    def _mask_losses(self, masks: Tensor, targets: Sequence[Target], pairs: _Matches) -> tuple[Tensor, Tensor]:
+    def _mask_losses(
+        self, masks: Tensor, targets: Sequence[Target], pairs: _Matches
+    ) -> tuple[Tensor, Tensor]:
         """Only matched queries are enlarged to the canvas."""
         canvas = largest_canvas(targets)
         logits = enlarge(masks[pairs.clip, :, pairs.query], canvas)  # [M, A, H, W]
-        truth, valid = _on_canvas(targets, pairs, canvas)
-        if self.normalise == "reference" or bool(valid.all()):
-            valid = None
-        dice = dice_loss(logits, truth, valid).sum()
-        return dice, sigmoid_focal_loss(logits, truth, valid).sum()
+        truth, inside = _on_canvas(targets, pairs, canvas)
+        everything = self.normalise == "reference" or bool(inside.all())
+        valid = None if everything else inside
+        return dice_loss(logits, truth, valid).sum(), sigmoid_focal_loss(logits, truth, valid).sum()
 
     def _reference_loss(self, scores: Tensor, targets: Sequence[Target], pairs: _Matches) -> Tensor:
         """Cross-entropy of all queries of all clips, summed over clips."""
@@ -143,10 +146,8 @@ def _flatten(matches: list[tuple[Tensor, Tensor]], device: torch.device) -> _Mat
     return _Matches(clip, query, instance)
 
 
-def _on_canvas(
-    targets: Sequence[Target], pairs: _Matches, canvas: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """Matched truths bool [M, A, H, W] in the upper left corner of the canvas, and where they are [M, 1, H, W]."""
+def _on_canvas(targets: Sequence[Target], pairs: _Matches, canvas: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Matched truths bool [M, A, H, W], upper left on the canvas, and where they lie [M, 1, H, W]."""
     frames = targets[0].masks.shape[1]
     truth = torch.zeros(len(pairs.clip), frames, *canvas, dtype=torch.bool, device=pairs.clip.device)
     valid = torch.zeros(len(pairs.clip), 1, *canvas, dtype=torch.bool, device=pairs.clip.device)

@@ -58,12 +58,11 @@ class MTTR(PretrainedModel):
         self, config: MTTRConfig, *, tokenizer: PreTrainedTokenizerFast | str | Path | None = None
     ) -> None:
         super().__init__()
-        if isinstance(tokenizer, (str, Path)):
-            tokenizer = load_tokenizer(tokenizer)
+        words = load_tokenizer(tokenizer) if isinstance(tokenizer, str | Path) else tokenizer
         width = config.d_model
         self.config = config
         self.temporal_encoder = TemporalEncoder(config.temporal_encoder)
-        self.text_encoder = TextEncoder(config.text_encoder, tokenizer)
+        self.text_encoder = TextEncoder(config.text_encoder, words)
         channels = self.temporal_encoder.channels
         self.pixel_projection = nn.Conv2d(channels[2], width, 1)
         self.text_projection = TextProjection(config.text_encoder.hidden_size, width, config.dropout)
@@ -221,7 +220,9 @@ def _per_sentence(features: VisualFeatures, clips: Tensor | None, sentences: int
     count = len(features.pixels)
     if clips is None:
         if sentences != count:
-            raise ValueError(f"{sentences} expressions for {count} clips: say with `clips` which belongs to which")
+            raise ValueError(
+                f"{sentences} expressions for {count} clips: say with `clips` which is about which"
+            )
         return features
     clips = torch.as_tensor(clips, device=features.pixels.device, dtype=torch.long)
     _check_indices(clips, count, "clips", "clips")

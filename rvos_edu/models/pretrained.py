@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
@@ -26,6 +27,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 SHOWN_KEYS = 8
+HUB_ID = re.compile(r"([\w.-]+/)?[\w.-]+")
 
 
 class PretrainedModel(nn.Module):
@@ -97,7 +99,7 @@ def find_model(name: str | Path) -> Path:
             return folder
     shipped = sorted(p.parent.name for p in ASSETS.glob(f"*/{CONFIG_FILE}"))
     problem = f"no model {str(name)!r}: expected a folder with {CONFIG_FILE}, a hub id or one of {shipped}"
-    if Path(name).exists() or str(name).count("/") != 1:
+    if Path(name).exists() or not HUB_ID.fullmatch(str(name)):
         raise CheckpointError(problem)
     try:
         return Path(snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors", "*.txt"]))
@@ -115,7 +117,7 @@ def read_config(path: Path) -> MTTRConfig:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
-    return _build(MTTRConfig, values, path, "")
+    return _build(MTTRConfig, values, path)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -165,27 +167,26 @@ def _shortened(keys: list[str]) -> str:
     return ", ".join(keys[:SHOWN_KEYS]) + more
 
 
-def _build(kind: Any, values: Any, path: Path, prefix: str) -> Any:
+def _build(kind: Any, values: Any, path: Path, key: str = "") -> Any:
     """A dataclass from nested dicts; every key must be there and no other."""
     if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: {prefix or 'the file'} must be an object, got {values!r}")
+        raise CheckpointError(f"{path}: {key or 'the file'} must hold keys and values, got {values!r}")
+    prefix = f"{key}." if key else ""
     names = [f.name for f in fields(kind)]
-    for key in values:
-        if key not in names:
-            near = get_close_matches(key, names, 1)
+    for name in values:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
             hint = f", did you mean {prefix}{near[0]}?" if near else ""
-            raise CheckpointError(f"{path} has the unknown key {prefix}{key}{hint}")
+            raise CheckpointError(f"{path} has the unknown key {prefix}{name}{hint}")
     missing = [prefix + name for name in names if name not in values]
     if missing:
         raise CheckpointError(f"{path} lacks the keys {', '.join(missing)}")
     types = get_type_hints(kind)
-    return kind(
-        **{
-            name: _build(types[name], values[name], path, f"{prefix}{name}.") if is_dataclass(types[name]) else
-            _value(values[name], types[name], path, prefix + name)
-            for name in names
-        }
-    )
+    built = {}
+    for name in names:
+        read = _build if is_dataclass(types[name]) else _value
+        built[name] = read(types[name], values[name], path, prefix + name)
+    return kind(**built)
 
 
 def _value(value: Any, kind: Any, path: Path, key: str) -> Any:

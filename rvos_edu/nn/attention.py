@@ -1,4 +1,4 @@
-"""Multi-head attention and the feed-forward block of a transformer layer (Attention Is All You Need, 3.2-3.3)."""
+"""Multi-head attention and feed-forward block (Attention Is All You Need, sections 3.2 and 3.3)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None = None, *, return_weights: bool = False
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        keep: Tensor | None = None,
+        *,
+        return_weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """softmax(Q K^T / sqrt(D / heads)) V for every head.
 

@@ -47,7 +47,9 @@ class SpatialDecoder(nn.Module):
     def __init__(self, d_model: int, channels: tuple[int, int], kernel_dim: int) -> None:
         super().__init__()
         if d_model % (GROUPS * 8):
-            raise ValueError(f"d_model must be a multiple of {GROUPS * 8} for the spatial decoder, got {d_model}")
+            raise ValueError(
+                f"d_model must be a multiple of {GROUPS * 8} for the spatial decoder, got {d_model}"
+            )
         self.block16 = nn.Sequential(ConvBlock(d_model, d_model), ConvBlock(d_model, d_model // 2))
         self.lateral8 = nn.Conv2d(channels[1], d_model // 2, 1)
         self.block8 = ConvBlock(d_model // 2, d_model // 4)
@@ -57,7 +59,7 @@ class SpatialDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def laterals(self, stride4: Tensor, stride8: Tensor) -> Laterals:
         """1x1 convolutions of the temporal encoder's maps [B, C, h, w]."""

@@ -44,8 +44,9 @@ class TemporalEncoder(nn.Module):
         self.patch_embed = swin.patch_embed
         self.features = swin.features
         for module in self.features.modules():
-            if hasattr(module, "relative_position_index"):  # rebuilt from the window, never saved
-                module.register_buffer("relative_position_index", module.relative_position_index, persistent=False)
+            index = getattr(module, "relative_position_index", None)
+            if index is not None:  # rebuilt from the window, never saved
+                module.register_buffer("relative_position_index", index, persistent=False)
 
     @property
     def channels(self) -> tuple[int, int, int]:

@@ -38,7 +38,7 @@ def clean(expression: str) -> str:
     return " ".join(expression.lower().split())
 
 
-def load_tokenizer(source: str | Path) -> PreTrainedTokenizerFast:
+def load_tokenizer(source: str | Path) -> Any:
     """Tokenizer of a folder (needs no network) or of a hub id.
 
     Raises:
@@ -122,7 +122,8 @@ class TextEncoder(nn.Module):
         sentences = [clean(sentence) for sentence in expressions]
         if self.tokenizer is None:
             raise ValueError(
-                "this model has no tokenizer: pass tokenizer=..., or {'input_ids': ..., 'attention_mask': ...}"
+                "this model has no tokenizer and understands no sentences: build it with tokenizer=..., "
+                "or pass {'input_ids': ..., 'attention_mask': ...}"
             )
         for number, sentence in enumerate(sentences):
             if not sentence:
@@ -131,7 +132,7 @@ class TextEncoder(nn.Module):
         for sentence, ids in zip(sentences, encoded["input_ids"], strict=True):
             if len(ids) > self.max_tokens:
                 raise DataError(
-                    f"the expression '{sentence[:40]}...' has {len(sentence.split())} words = {len(ids)} tokens, "
+                    f"the expression '{sentence[:40]}...' has {len(sentence.split())} words, {len(ids)} tokens: "
                     f"the text encoder takes at most {self.max_tokens} tokens"
                 )
         padded: Any = self.tokenizer.pad({"input_ids": encoded["input_ids"]}, return_tensors="pt")
@@ -170,5 +171,5 @@ def _check_tokens(tokens: Mapping[str, Tensor], longest: int) -> tuple[Tensor, T
     if ids.shape[1] > longest:
         raise DataError(f"{ids.shape[1]} tokens per sentence, the text encoder takes at most {longest}")
     if not bool((mask != 0).any(dim=1).all()):
-        raise DataError("a sentence without any token (its attention_mask is all zero): expected at least one")
+        raise DataError("a sentence has no token (its attention_mask is all zero): expected at least one")
     return ids, mask

@@ -1,0 +1,62 @@
+"""Kinetics-400 weights of Video Swin for MTTR's temporal encoder (MTTR, section C.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rvos_edu.checkpoints.reading import read_state
+from rvos_edu.checkpoints.video_swin import INDEX, read_config, to_torchvision
+from rvos_edu.models.pretrained import ASSETS, WEIGHTS_FILE, load_weights
+from rvos_edu.nn.temporal_encoder import TemporalEncoder
+
+PATCH = "patch_embed.proj.weight"
+# The fourth stage, the down-sampling before it, norms and heads behind it: MTTR does not have them.
+DROPPED = ("features.5.", "features.6.", "features.7.", "norm.", "head.", "heads.", "cls_head.")
+
+
+def load_kinetics_video_swin(
+    path_or_state_dict: str | Path | Mapping[str, Any], *, window: Sequence[int] | None = None
+) -> TemporalEncoder:
+    """2x4x4 weights as a 1x4x4 temporal encoder: the two temporal slices of the patch kernel are summed.
+
+    Args:
+        path_or_state_dict: a shipped name, a file or a state dict, in the authors' key layout (with or
+            without `backbone.`) or torchvision's; three stages are enough.
+        window: [frames, rows, columns], where the weights cannot tell.
+
+    Raises:
+        CheckpointError: if the weights are missing, damaged, unsafe or no Video Swin.
+    """
+    source = path_or_state_dict
+    if not isinstance(source, Mapping):
+        source = _find(source)
+    state = read_state(source, wrappers=("state_dict", "model"))
+    if any(key.startswith("backbone.") for key in state):
+        state = {key.removeprefix("backbone."): value for key, value in state.items()}
+    state = to_torchvision(state)
+    config = read_config(state, window)
+    kept = {k: v for k, v in state.items() if not k.startswith(DROPPED) and not k.endswith(INDEX)}
+    kept[PATCH] = sum_over_time(kept[PATCH])
+    encoder = TemporalEncoder(config)
+    load_weights(encoder, kept, source="the given state dict" if isinstance(source, Mapping) else source)
+    return encoder
+
+
+def sum_over_time(kernel: Tensor) -> Tensor:
+    """Patch kernel [C, 3, t, 4, 4] -> [C, 3, 1, 4, 4]; the same as showing every frame t times (C.1)."""
+    return kernel.float().sum(2, keepdim=True)
+
+
+def _find(name: str | Path) -> Path:
+    for path in (
+        ASSETS / str(name) / WEIGHTS_FILE,
+        ASSETS / f"{name}.safetensors",
+        Path(name) / WEIGHTS_FILE,
+    ):
+        if path.is_file():
+            return path
+    return Path(name)

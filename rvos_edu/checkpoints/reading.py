@@ -1,0 +1,71 @@
+"""Read untrusted weight files: tensors and plain numbers only, never code."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rvos_edu.errors import CheckpointError
+from rvos_edu.models.pretrained import read_safetensors
+
+# The published MTTR checkpoints hold one numpy number (the best mAP).
+_SCALAR = np.float64(0).__reduce__()[0]  # rebuilds a numpy number from its bytes
+SAFE_GLOBALS: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    np.dtypes.Float64DType,
+    np.dtypes.Float32DType,
+]
+
+
+def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, ...]) -> dict[str, Tensor]:
+    """Tensors by name, on the CPU; a wrapping dict and `module.` prefixes are taken off.
+
+    Args:
+        source: a .safetensors file, a file of `torch.save`, or the dict itself.
+        wrappers: keys under which published files keep the weights.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, or holds anything but weights and numbers.
+    """
+    values = source if isinstance(source, Mapping) else _read(Path(source))
+    for key in wrappers:
+        if isinstance(values.get(key), Mapping):
+            values = values[key]
+            break
+    state = {str(k).removeprefix("module."): v for k, v in values.items() if isinstance(v, Tensor)}
+    if not state:
+        where = "the given dict" if isinstance(source, Mapping) else str(source)
+        raise CheckpointError(f"{where} holds no tensors: expected weights, perhaps under {list(wrappers)}")
+    return state
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: expected a file with weights")
+    try:
+        with torch.serialization.safe_globals(SAFE_GLOBALS):
+            values = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than weights and numbers (pickled code is never run): {_first_line(error)}"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is damaged or no file of torch.save: {_first_line(error)}") from error
+    if not isinstance(values, Mapping):
+        raise CheckpointError(f"{path} holds a {type(values).__name__}: expected a dict of weights")
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
