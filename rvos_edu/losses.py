@@ -10,43 +10,36 @@ ALPHA = 0.25
 GAMMA = 2.0
 
 
-def dice_loss(mask_logits: Tensor, masks: Tensor, valid: Tensor | None = None) -> Tensor:
+def dice_loss(mask_logits: Tensor, masks: Tensor) -> Tensor:
     """1 - Dice coefficient of each mask, smoothing 1 above and below (A.1, summand of A.3).
 
     Args:
         mask_logits: [..., H, W].
         masks: bool [..., H, W], the truth.
-        valid: bool, broadcasts to [..., H, W]: pixels that count; all by default.
 
     Returns:
         [...], in 0..1.
     """
     probability = mask_logits.sigmoid()
-    if valid is not None:
-        probability = probability * valid
-        masks = masks & valid
     both = (probability * masks).sum((-2, -1))
     sizes = probability.sum((-2, -1)) + masks.sum((-2, -1))
     return 1 - (2 * both + SMOOTHING) / (sizes + SMOOTHING)
 
 
-def sigmoid_focal_loss(mask_logits: Tensor, masks: Tensor, valid: Tensor | None = None) -> Tensor:
+def sigmoid_focal_loss(mask_logits: Tensor, masks: Tensor) -> Tensor:
     """Mean over pixels of -alpha (1 - p)^gamma log p, p the probability of the true class (A.4-A.6).
 
     Args:
         mask_logits: [..., H, W].
         masks: bool [..., H, W], the truth.
-        valid: bool, broadcasts to [..., H, W]: pixels that count; all by default.
 
     Returns:
         [...].
     """
-    wrong = mask_logits * (1 - 2 * masks.to(mask_logits.dtype))  # logit of the false class
-    loss = F.softplus(wrong) * wrong.sigmoid() ** GAMMA
-    loss = loss * (1 - ALPHA + (2 * ALPHA - 1) * masks)
-    if valid is None:
-        return loss.mean((-2, -1))
-    return (loss * valid).sum((-2, -1)) / valid.sum((-2, -1))
+    truth = masks.to(mask_logits.dtype)
+    wrong = mask_logits * (1 - 2 * truth)  # logit of the false class: sigmoid(wrong) = 1 - p
+    alpha = (1 - ALPHA) + (2 * ALPHA - 1) * truth
+    return (alpha * wrong.sigmoid() ** GAMMA * F.softplus(wrong)).mean((-2, -1))
 
 
 def reference_loss(reference_logits: Tensor, referred: Tensor, weights: Tensor) -> Tensor:

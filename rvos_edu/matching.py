@@ -14,6 +14,7 @@ from rvos_edu.structures import Target
 
 DICE_WEIGHT = 5.0
 REFERENCE_WEIGHT = 2.0
+BROKEN = 1e6
 
 
 @torch.no_grad()
@@ -141,5 +142,6 @@ def _to_cpu(costs: list[Tensor]) -> list[Tensor]:
 
 
 def _assign(cost: Tensor) -> tuple[Tensor, Tensor]:
-    queries, instances = linear_sum_assignment(cost.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).numpy())
+    # A broken query is the cheapest, so that it is matched and its loss shows that something broke.
+    queries, instances = linear_sum_assignment(cost.nan_to_num(nan=-BROKEN, neginf=-BROKEN).numpy())
     return torch.from_numpy(queries), torch.from_numpy(instances)

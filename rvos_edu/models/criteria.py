@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvos_edu.losses import dice_loss, reference_loss, sigmoid_focal_loss
@@ -14,15 +15,7 @@ from rvos_edu.matching import check_targets, enlarge, largest_canvas, match_sequ
 from rvos_edu.structures import Losses, MTTROutput, Target
 
 NORMALISERS = ("paper", "reference")
-
-
-@dataclass(frozen=True)
-class _Matches:
-    """All matched pairs of a batch, M in number: int64 [M] each."""
-
-    clip: Tensor
-    query: Tensor
-    instance: Tensor
+Matches = list[tuple[Tensor, Tensor]]
 
 
 class MTTRCriterion(nn.Module):
@@ -100,60 +93,63 @@ class MTTRCriterion(nn.Module):
         self, masks: Tensor, scores: Tensor, targets: Sequence[Target]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Sums over the batch of dice, focal and reference loss of one decoder layer."""
+        canvas = largest_canvas(targets)
+        count_padding = self.normalise == "reference"
         matches = match_sequences(
             masks,
             scores,
             targets,
-            count_padding=self.normalise == "reference",
+            canvas=canvas,
+            count_padding=count_padding,
             dice_weight=self.dice,
             reference_weight=self.reference,
         )
-        pairs = _flatten(matches, masks.device)
-        dice, focal = self._mask_losses(masks, targets, pairs)
-        return dice, focal, self._reference_loss(scores, targets, pairs)
+        parts = []
+        for logits, target, (queries, instances) in zip(masks, targets, matches, strict=True):
+            truth = target.masks[instances]  # [M, A, H, W]
+            if count_padding:
+                height, width = truth.shape[-2:]
+                truth = F.pad(truth, (0, canvas[1] - width, 0, canvas[0] - height))
+            parts.append(_MaskLosses.apply(logits[:, queries].transpose(0, 1).float(), truth, canvas))
+        dice, focal = torch.stack(parts).sum(0)
+        return dice, focal, self._reference_loss(scores, targets, matches)
 
-    def _mask_losses(
-        self, masks: Tensor, targets: Sequence[Target], pairs: _Matches
-    ) -> tuple[Tensor, Tensor]:
-        """Only matched queries are enlarged to the canvas."""
-        canvas = largest_canvas(targets)
-        logits = enlarge(masks[pairs.clip, :, pairs.query], canvas)  # [M, A, H, W]
-        truth, inside = _on_canvas(targets, pairs, canvas)
-        everything = self.normalise == "reference" or bool(inside.all())
-        valid = None if everything else inside
-        return dice_loss(logits, truth, valid).sum(), sigmoid_focal_loss(logits, truth, valid).sum()
-
-    def _reference_loss(self, scores: Tensor, targets: Sequence[Target], pairs: _Matches) -> Tensor:
+    def _reference_loss(self, scores: Tensor, targets: Sequence[Target], matches: Matches) -> Tensor:
         """Cross-entropy of all queries of all clips, summed over clips."""
         referred = torch.zeros(scores.shape[:-1], dtype=torch.bool, device=scores.device)  # [B, A, N]
-        weights = torch.full(scores.shape[:-1], self.not_referred, device=scores.device)
-        wanted = torch.tensor([target.referred for target in targets], device=scores.device)
-        visible = torch.stack([target.visible for target in targets])  # type: ignore[misc]
-        hit = pairs.instance == wanted[pairs.clip]
-        clip, query = pairs.clip[hit], pairs.query[hit]
-        referred[clip, :, query] = visible[clip]
-        weights[clip, :, query] = 1.0
-        if self.normalise == "paper":
-            weights = weights.where(referred, self.not_referred)
+        matched = torch.zeros_like(referred)
+        for clip, (target, (queries, instances)) in enumerate(zip(targets, matches, strict=True)):
+            assert target.visible is not None
+            for query in queries[instances == target.referred].tolist():
+                referred[clip, :, query] = target.visible
+                matched[clip, :, query] = True
+        important = matched if self.normalise == "reference" else referred
+        weights = torch.where(important, 1.0, self.not_referred)
         return reference_loss(scores, referred, weights).sum()
 
 
-def _flatten(matches: list[tuple[Tensor, Tensor]], device: torch.device) -> _Matches:
-    clip = torch.cat([torch.full_like(queries, number) for number, (queries, _) in enumerate(matches)])
-    query = torch.cat([queries for queries, _ in matches])
-    instance = torch.cat([instances for _, instances in matches])
-    clip, query, instance = torch.stack([clip, query, instance]).to(device)
-    return _Matches(clip, query, instance)
+class _MaskLosses(torch.autograd.Function):
+    """Dice and focal loss of one clip's matched sequences, summed: [2].
 
+    The gradients are worked out at once and only kept at mask resolution: enlarged masks of a whole batch
+    and all decoder layers would fill the memory and the caches.
+    """
 
-def _on_canvas(targets: Sequence[Target], pairs: _Matches, canvas: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Matched truths bool [M, A, H, W], upper left on the canvas, and where they lie [M, 1, H, W]."""
-    frames = targets[0].masks.shape[1]
-    truth = torch.zeros(len(pairs.clip), frames, *canvas, dtype=torch.bool, device=pairs.clip.device)
-    valid = torch.zeros(len(pairs.clip), 1, *canvas, dtype=torch.bool, device=pairs.clip.device)
-    for number, target in enumerate(targets):
-        rows = pairs.clip == number
-        height, width = target.masks.shape[-2:]
-        truth[rows, :, :height, :width] = target.masks[pairs.instance[rows]]
-        valid[rows, :, :height, :width] = True
-    return truth, valid
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, truth: Tensor, canvas: tuple[int, int]) -> Tensor:
+        """logits float32 [M, A, h, w], enlarged to the canvas; truth bool [M, A, H, W], its upper left."""
+        height, width = truth.shape[-2:]
+        with torch.set_grad_enabled(ctx.needs_input_grad[0]):
+            small = logits.detach().requires_grad_(ctx.needs_input_grad[0])
+            large = enlarge(small, canvas)[..., :height, :width]
+            losses = [dice_loss(large, truth).sum(), sigmoid_focal_loss(large, truth).sum()]
+        if ctx.needs_input_grad[0]:
+            grads = [torch.autograd.grad(loss, small, retain_graph=True)[0] for loss in losses]
+            ctx.save_for_backward(*grads)
+        return torch.stack(losses).detach()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        dice, focal = ctx.saved_tensors
+        return grad[0] * dice + grad[1] * focal, None, None

@@ -132,7 +132,7 @@ class TextEncoder(nn.Module):
         for sentence, ids in zip(sentences, encoded["input_ids"], strict=True):
             if len(ids) > self.max_tokens:
                 raise DataError(
-                    f"the expression '{sentence[:40]}...' has {len(sentence.split())} words, {len(ids)} tokens: "
+                    f"expression '{sentence[:32]}...' has {len(sentence.split())} words ({len(ids)} tokens), "
                     f"the text encoder takes at most {self.max_tokens} tokens"
                 )
         padded: Any = self.tokenizer.pad({"input_ids": encoded["input_ids"]}, return_tensors="pt")
