@@ -39,7 +39,8 @@ def main() -> None:
     """Print the lock."""
     found: dict[str, str] = {}
     closure(PROJECT, EXTRAS, found, set())
-    print(f"# Versions that the tests passed with, on Python {platform.python_version()}. Made by `make lock`.")
+    python = platform.python_version()
+    print(f"# Versions that the tests passed with, on Python {python}. Made by `make lock`.")
     print("# Parts of torch that exist for one platform only (CUDA, triton) are left to torch.")
     for name in sorted(found):
         print(f"{name}=={found[name]}")

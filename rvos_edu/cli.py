@@ -11,12 +11,12 @@ from typing import NoReturn
 from rvos_edu import __version__
 from rvos_edu.errors import ConfigError, RVOSError
 
-ERROR, INTERRUPTED = 2, 130
+FOUND_PROBLEMS, ERROR, INTERRUPTED = 1, 2, 130
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 (doctor: a problem), 2 (error), 130 (interrupted)."""
+    """Run one command; returns the exit code: 0, 1 (a check found problems), 2 (error), 130 (interrupted)."""
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is not train:
@@ -65,11 +65,12 @@ def make_data(options: argparse.Namespace) -> int:
 
 
 def check_data(options: argparse.Namespace) -> int:
-    """Read a whole dataset and print its table."""
+    """Read a whole dataset and print its table; exit code 1 if there are problems."""
     from rvos_edu.data.check import check
 
-    print(check(options.data, options.root))
-    return 0
+    report = check(options.data, options.root, level=options.level, seed=options.seed)
+    print(report)
+    return 0 if report.ok else FOUND_PROBLEMS
 
 
 def train(options: argparse.Namespace) -> int:
@@ -214,6 +215,8 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     )
     check.add_argument("data", help="name of the dataset")
     check.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
+    check.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
+    check.add_argument("--seed", type=int, default=0, help="of moving-shapes (%(default)s)")
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
