@@ -54,7 +54,7 @@ class ClipPicture:
 
 
 def overlay(
-    frame: ArrayLike, mask: ArrayLike, colour: str = PREDICTION, *, opacity: float = 0.5
+    frame: ArrayLike, mask: ArrayLike, colour: str = PREDICTION, *, opacity: float = 0.4
 ) -> NDArray[np.uint8]:
     """A frame with its mask tinted and the mask's rim drawn full: what an output video shows.
 
@@ -121,7 +121,7 @@ def show(
 
 def tinted(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The frame [H, W, 3] dimmed a little outside the mask and tinted inside it."""
-    shade = np.where(mask[..., None], 0.65 * frame + 0.35 * 255 * np.array(to_rgb(PREDICTION)), 0.75 * frame)
+    shade = np.where(mask[..., None], 0.75 * frame + 0.25 * 255 * np.array(to_rgb(PREDICTION)), 0.75 * frame)
     return np.rint(shade).astype(np.uint8)
 
 

@@ -166,6 +166,6 @@ def _legend(axes: Axes, best: int) -> None:
             label="best of one frame",
         ),
     ]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, 1.5), borderaxespad=0).set_in_layout(
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, 0.9), borderaxespad=0).set_in_layout(
         False
     )
