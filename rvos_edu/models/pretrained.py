@@ -189,7 +189,7 @@ def _build(kind: Any, values: Any, path: Path, key: str = "") -> Any:
     return kind(**built)
 
 
-def _value(value: Any, kind: Any, path: Path, key: str) -> Any:
+def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
     base = list if kind not in (int, float, str) else kind
     if base is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
