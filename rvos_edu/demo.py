@@ -1,0 +1,195 @@
+"""`rvos-edu demo`: data, numbers, one sentence followed through the model, a short training, and a page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.data import VideoDataset, load
+from rvos_edu.engine.attention import query_attention
+from rvos_edu.engine.evaluate import evenly, quick_score
+from rvos_edu.engine.evaluate import run as run_evaluation
+from rvos_edu.engine.evaluation_page import clip_picture, distinct_videos, find_sample
+from rvos_edu.engine.evaluation_report import EvaluationReport
+from rvos_edu.engine.inference import load_model, predict, truth_of
+from rvos_edu.engine.initialise import initial_model
+from rvos_edu.engine.logs import METRICS_FILE, read_metrics
+from rvos_edu.engine.segment import segment
+from rvos_edu.engine.train import train
+from rvos_edu.errors import DataError
+from rvos_edu.models import MTTR
+from rvos_edu.presets import load_config
+from rvos_edu.tables.report import DemoResult, Example, Lesson, write_demo_report
+from rvos_edu.viz import ClipPicture
+
+MARKER = "demo.json"  # tells a folder of this command from others
+PARTS = ("evaluation", "training", "segmentation")
+SHOWN = 3  # clips per heading
+EVALUATIONS = 6  # during the short training
+EVALUATED = 60  # expressions each time
+
+
+@dataclass
+class Clock:
+    """Wall time of each step, printed as it goes."""
+
+    times: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step."""
+        print(f"\n[{len(self.times) + 1}] {name}", flush=True)
+        started = time.perf_counter()
+        yield
+        self.times[name] = time.perf_counter() - started
+
+
+def run(
+    out: str | Path = "runs/demo",
+    *,
+    model: str = "nano-mttr",
+    training: str = "nano-mttr-level1",
+    root: str | Path | None = None,
+    videos: int = 60,
+) -> Path:
+    """Run the demo; returns the path of `report.html`.
+
+    Args:
+        out: folder; the results of an earlier demo in it are replaced.
+        model: the trained model to show, as for `rvos-edu evaluate`.
+        training: preset or file of the short training.
+        root: folder of Moving Shapes; default: made on first use.
+        videos: how many of the test split are evaluated.
+
+    Raises:
+        DataError: if `out` holds something other than a demo.
+    """
+    out, clock = Path(out), Clock()
+    make_room(out)
+    config = _lesson_config(training)
+    with clock.step("data: Moving Shapes, the test split and the two-object videos of the training"):
+        dataset = load("moving-shapes", split="test", root=root)
+        valid = _load(config, config.data.valid_split)
+        _load(config, config.data.train_split)
+    with clock.step(f"numbers: {model} on {videos} test videos"):
+        evaluation = run_evaluation(
+            model, root=None if root is None else str(root), limit=videos, out=str(out / "evaluation")
+        )
+    with clock.step("one sentence: segmentation, votes, attention"):
+        network, settings = load_model(model)
+        example = _example(evaluation, dataset, network, settings, out / "segmentation")
+        pictures = _pictures(evaluation, dataset, network, settings)
+    with clock.step(f"training: {config.name}, {config.train.steps} steps"):
+        lesson = _lesson(config, valid, out / "training")
+    page = out / "report.html"
+    result = DemoResult(evaluation, pictures, example, lesson, clock.times)
+    write_demo_report(page, result)
+    (out / MARKER).write_text(json.dumps({"seconds": clock.times}, indent=1))
+    print(f"\nJ&F of the short training: {' -> '.join(f'{score:.1f}' for score in lesson.scores)}")
+    print(f"{sum(clock.times.values()):.0f} s in all. Open {page.resolve()} in a browser.")
+    return page
+
+
+def make_room(out: Path) -> None:
+    """Remove an earlier demo's parts from `out`; its page stays until the new one is written.
+
+    Raises:
+        DataError: if `out` holds something other than a demo.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+        raise DataError(f"{out} holds other files (no {MARKER} of an earlier demo): choose a new folder")
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file: expected the name of a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text("{}")
+    for part in PARTS:
+        shutil.rmtree(out / part, ignore_errors=True)
+
+
+def _lesson_config(training: str) -> ExperimentConfig:
+    """The preset, evaluated a few times on the way."""
+    config = load_config(training)
+    if config.train.steps is not None and not config.train.evaluate_every:
+        config.train.evaluate_every = max(1, config.train.steps // EVALUATIONS)
+    if config.train.evaluate_samples is None:
+        config.train.evaluate_samples = EVALUATED
+    return config
+
+
+def _load(config: ExperimentConfig, split: str) -> VideoDataset:
+    data = config.data
+    return load(
+        data.name,
+        split=split,
+        root=data.root,
+        level=data.level,
+        seed=data.seed,
+        train_videos=data.train_videos,
+    )
+
+
+def _example(
+    evaluation: EvaluationReport,
+    dataset: VideoDataset,
+    model: MTTR,
+    settings: ExperimentConfig,
+    out: Path,
+) -> Example:
+    """The motion sentence (any, where there is none) that was segmented best, from its frames on disk."""
+    scores = evaluation.results[0].expressions
+    scores = [score for score in scores if score.category == "motion"] or scores
+    sample = find_sample(dataset, max(scores, key=lambda score: score.jf))
+    folder = dataset.root / dataset.split / "JPEGImages" / sample.video
+    result = segment(model, folder, sample.expression, config=settings, out=out)
+    print(f"'{sample.expression}' in {folder}: query {result.query}, overlay in {out / 'overlay.mp4'}")
+    masks, referred, _ = truth_of(sample)
+    return Example(
+        frames=sample.frames.permute(0, 2, 3, 1).numpy(),
+        truth=masks[referred],
+        result=result,
+        attention=query_attention(model, sample, result.query, config=settings),
+    )
+
+
+def _pictures(
+    evaluation: EvaluationReport, dataset: VideoDataset, model: MTTR, settings: ExperimentConfig
+) -> dict[str, list[ClipPicture]]:
+    ranked = sorted(evaluation.results[0].expressions, key=lambda score: score.jf, reverse=True)
+    groups = {"best": ranked, "typical": ranked[len(ranked) // 2 :], "worst": ranked[::-1]}
+    return {
+        name: [
+            clip_picture(score, model=model, dataset=dataset, config=settings)
+            for score in distinct_videos(scores, SHOWN)
+        ]
+        for name, scores in groups.items()
+    }
+
+
+def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
+    started = time.perf_counter()
+    untrained = initial_model(config).eval()
+    score = quick_score(untrained, valid, config, config.train.evaluate_samples)
+    print(f"before training: J&F {score.jf:.1f} (J {score.j:.1f}, F {score.f:.1f})")
+    before = _seen_by(untrained, valid, config)
+    trained = MTTR.from_pretrained(train(config, out=out))
+    records = [{"step": 0, "J&F": score.jf, "J": score.j, "F": score.f}, *read_metrics(out / METRICS_FILE)]
+    after = _seen_by(trained, valid, config)
+    return Lesson(config.name, records, before, after, time.perf_counter() - started)
+
+
+def _seen_by(model: MTTR, dataset: VideoDataset, config: ExperimentConfig) -> list[ClipPicture]:
+    """The first sentence of a few clips, as this model segments it."""
+    pictures = []
+    for index in evenly(len(dataset.clips), SHOWN):
+        sample = dataset.load_clip(index)[0]
+        [[prediction]] = predict(model, [[sample]], config=config)
+        masks, referred, _ = truth_of(sample)
+        frames = sample.frames.permute(0, 2, 3, 1).numpy()
+        pictures.append(ClipPicture(frames, prediction.voted, masks[referred], sample.expression))
+    return pictures

@@ -1,0 +1,222 @@
+"""Segmenting whole videos: windows, votes, files, odd and bad input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.data.video import VideoWriter
+from rvos_edu.engine import segment as module
+from rvos_edu.engine import segment_output, spool
+from rvos_edu.engine.inference import settings_for
+from rvos_edu.engine.segment import segment
+from rvos_edu.errors import ConfigError, DataError, RVOSError
+from rvos_edu.models import MTTR
+from rvos_edu.postprocess import postprocess
+from rvos_edu.structures import MTTROutput
+from tests.engine.oracle import ColourModel, rectangles, samples
+
+CONFIG = ExperimentConfig()
+CONFIG.data.short_side, CONFIG.data.max_side = 16, 32
+CONFIG.inference.max_frames, CONFIG.inference.overlap = 6, 3
+
+PLACES = [[t % 8 for t in range(20)], [7 - t % 8 for t in range(20)], [None] * 9 + [3] * 11]
+TRUTH = rectangles(PLACES).numpy()
+
+
+class Restless(ColourModel):
+    """Numbers its queries anew in every window."""
+
+    def forward(self, frames: torch.Tensor, expressions: list[str]) -> MTTROutput:
+        out = super().forward(frames, expressions)
+        order = torch.randperm(3, generator=torch.Generator().manual_seed(int(frames.sum().abs() * 100)))
+        return MTTROutput(out.mask_logits[:, :, :, order], out.reference_logits[:, :, :, order])
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Besides real models, let `segment` take the colour model."""
+    real = module.load_model
+    monkeypatch.setattr(
+        module, "load_model", lambda m: (m.eval(), CONFIG) if isinstance(m, ColourModel) else real(m)
+    )
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    return video(PLACES)
+
+
+@pytest.fixture
+def tiny_model(tiny: ExperimentConfig, text_encoder: Path) -> MTTR:
+    torch.manual_seed(0)
+    return MTTR(tiny.model, tokenizer=text_encoder).eval()
+
+
+def video(places: list[list[int | None]]) -> np.ndarray:
+    return samples("clip", places, [("object one", 0, None, None)])[0].frames.permute(0, 2, 3, 1).numpy()
+
+
+def test_a_short_video_is_one_window(frames: np.ndarray) -> None:
+    model = ColourModel()
+    result = segment(model, frames[:6], "Object  TWO")
+    np.testing.assert_array_equal(result.masks, TRUTH[1, :6])
+    assert model.clips_encoded == 1
+    assert (result.query, result.expression, result.aligned) == (1, "object two", None)
+    assert result.probabilities.shape == (3, 6) and result.votes.shape == (3,)
+    np.testing.assert_allclose(result.votes, result.probabilities.sum(1))
+    assert result.probabilities[1, 0] == pytest.approx(1 / (1 + np.exp(-5.0)))
+
+
+@pytest.mark.parametrize("word", [0, 1])
+def test_windows_are_linked_although_queries_change_places(frames: np.ndarray, word: int) -> None:
+    result = segment(Restless(), frames, f"object {('one', 'two')[word]}")
+    np.testing.assert_array_equal(result.masks, TRUTH[word])
+    assert result.probabilities[result.query].min() > 0.99  # one linked sequence has the votes of all frames
+
+
+def test_one_vote_over_all_windows_keeps_a_late_object(frames: np.ndarray) -> None:
+    result = segment(ColourModel(), frames, "object three")
+    np.testing.assert_array_equal(result.masks, TRUTH[2])
+    alone = segment(ColourModel(), frames, "object three", voting=False)
+    np.testing.assert_array_equal(alone.masks[9:], TRUTH[2, 9:])
+    np.testing.assert_array_equal(alone.masks[:9], TRUTH[0, :9])  # per frame, query 0 wins while it is absent
+
+
+@pytest.mark.parametrize(("length", "overlap"), [(1, 0), (4, 0), (5, 4), (19, 2), (20, 5)])
+def test_any_window_gives_the_same_masks(frames: np.ndarray, length: int, overlap: int) -> None:
+    result = segment(ColourModel(), frames, "object two", max_frames=length, overlap=overlap)
+    np.testing.assert_array_equal(result.masks, TRUTH[1])
+
+
+@pytest.mark.parametrize("order", ["threshold-first", "resize-first"])
+def test_masks_are_those_of_postprocess(tiny_model: MTTR, tiny: ExperimentConfig, order: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 50, 61, 3), dtype=np.uint8)
+    config = replace(tiny, inference=replace(tiny.inference, order=order))
+    seen: list[tuple[torch.Tensor, MTTROutput]] = []
+    tiny_model.register_forward_hook(lambda _, args, out: seen.append((args[0], out)))
+    result = segment(tiny_model, pixels, "the red square", config=config)
+    [(shown, out)] = seen
+    size = (shown.shape[-2], shown.shape[-1])
+    assert size == (32, 39)
+    [expected] = postprocess(
+        out.mask_logits[-1][:, :, result.query],
+        padded_size=size,
+        sizes=[size],
+        original_sizes=[(50, 61)],
+        order=order,
+    )
+    np.testing.assert_array_equal(result.masks, expected.numpy())
+
+
+def test_large_results_stay_on_disk(frames: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY_BYTES", 100)
+    result = segment(ColourModel(), frames, "object one")
+    assert isinstance(result.masks, np.memmap)
+    np.testing.assert_array_equal(result.masks, TRUTH[0])
+
+
+def test_files(frames: np.ndarray, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", fps=12, size=(16, 32)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    out = tmp_path / "result"
+    result = segment(ColourModel(), tmp_path / "clip.mp4", "object two", out=out)
+    assert sorted(p.name for p in out.iterdir()) == ["masks", "overlay.mp4", "votes.json", "votes.png"]
+    assert sorted(p.name for p in (out / "masks").iterdir()) == [f"{t:05d}.png" for t in range(20)]
+    stored = np.stack([np.asarray(Image.open(out / "masks" / f"{t:05d}.png")) for t in range(20)])
+    np.testing.assert_array_equal(stored, result.masks * np.uint8(255))
+    votes = json.loads((out / "votes.json").read_text())
+    assert votes["query"] == result.query == 1 and votes["voting"] is True
+    assert np.shape(votes["probabilities"]) == (3, 20)
+    with av.open(str(out / "overlay.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.frames, stream.average_rate) == (32, 16, 20, 12)
+
+
+def test_a_failure_keeps_the_earlier_result(
+    frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "result"
+    segment(ColourModel(), frames, "object one", out=out)
+    before = (out / "votes.json").read_bytes()
+
+    def full_disk(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(segment_output, "voting_chart", full_disk)
+    with pytest.raises(RVOSError, match="the disk is full"):
+        segment(ColourModel(), frames, "object two", out=out)
+    assert (out / "votes.json").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_other_folders_are_not_replaced(frames: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"dear")
+    with pytest.raises(DataError, match="holds other files"):
+        segment(ColourModel(), frames, "object one", out=tmp_path)
+    assert (tmp_path / "photo.jpg").read_bytes() == b"dear"
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 20, 30, 3), (2, 1, 1, 3), (2, 33, 57, 3), (2, 33, 57), (2, 9, 9, 4), (2, 9, 9, 1)]
+)
+def test_odd_but_valid_arrays(tiny_model: MTTR, tiny: ExperimentConfig, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)
+    result = segment(tiny_model, pixels, "the red square", config=tiny)
+    assert result.masks.shape == shape[:3] and result.masks.dtype == bool
+    channels_first = torch.from_numpy(pixels).movedim(-1, 1) if pixels.ndim == 4 else torch.from_numpy(pixels)
+    if shape[1] not in (1, 3, 4):
+        again = segment(tiny_model, channels_first, "the red square", config=tiny)
+        np.testing.assert_array_equal(again.masks, result.masks)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "RGB"])
+def test_a_folder_of_images(tiny_model: MTTR, tiny: ExperimentConfig, mode: str, tmp_path: Path) -> None:
+    for t in range(3):
+        Image.new(mode, (40, 30)).save(tmp_path / f"frame{t}.png")
+    result = segment(tiny_model, tmp_path, "the red square", config=tiny, out=tmp_path / "out")
+    assert result.masks.shape == (3, 30, 40)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((0, 8, 8, 3), np.uint8), "no frames"),
+        (np.zeros((2, 8, 8, 3), np.float32), "frames must be uint8 with values 0..255, got float32"),
+        (np.zeros((2, 8, 8, 2), np.uint8), r"got shape \(2, 8, 8, 2\)"),
+        ("nowhere.mp4", "nowhere.mp4 does not exist"),
+        (3, "expected the path of a video or an array of frames, got int"),
+    ],
+)
+def test_bad_frames(given: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        segment(ColourModel(), given, "object one")  # type: ignore[arg-type]
+
+
+def test_bad_sentences(tiny_model: MTTR, frames: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="empty: expected at least one word"):
+        segment(tiny_model, frames, " \n ", out=tmp_path / "out")
+    with pytest.raises(DataError, match="has 1000 words"):
+        segment(tiny_model, frames, "red " * 1000, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_windows(frames: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="overlap must be less than max_frames, in 0..3, got 4"):
+        segment(ColourModel(), frames, "object one", max_frames=4, overlap=4)
+    with pytest.raises(ConfigError, match="max_frames must be at least 1, got 0"):
+        segment(ColourModel(), frames, "object one", max_frames=0)
+
+
+def test_a_model_of_other_sizes_gets_the_papers_settings(tiny_model: MTTR) -> None:
+    config = settings_for(tiny_model)
+    assert (config.data.short_side, config.data.max_side, config.inference.max_frames) == (360, 640, 36)
