@@ -18,13 +18,13 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import gather_object
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.engine.batches import BatchPlan
 from rvos_edu.engine.logs import Averages
 from rvos_edu.errors import CheckpointError, ConfigError
 from rvos_edu.files import atomic_dir, remove_temporary
+from rvos_edu.models import MTTR
 from rvos_edu.models.pretrained import load_weights
 
 KEPT = 2
@@ -58,7 +58,7 @@ class RunState:
 
     config: ExperimentConfig
     accelerator: Accelerator
-    model: nn.Module
+    model: MTTR
     optimizer: AcceleratedOptimizer
     plan: BatchPlan
     progress: Progress = field(default_factory=Progress)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from torch import Tensor
 
+from rvos_edu.checkpoints import load_kinetics_video_swin
 from rvos_edu.config import DataConfig, ExperimentConfig, MTTRConfig, TextEncoderConfig
 from rvos_edu.data import GroupedClips, VideoDataset, load, train_transform
 from rvos_edu.errors import CheckpointError, ConfigError
@@ -41,9 +42,8 @@ def initial_model(config: ExperimentConfig) -> MTTR:
         weights = read_roberta(init.text_encoder, config.model.text_encoder)
         load_weights(model.text_encoder.roberta, weights, source=init.text_encoder)
     if init.temporal_encoder is not None:
-        from rvos_edu.checkpoints import load_kinetics_video_swin
-
-        encoder = load_kinetics_video_swin(init.temporal_encoder)
+        window = config.model.temporal_encoder.window
+        encoder = load_kinetics_video_swin(init.temporal_encoder, window=window)
         load_weights(model.temporal_encoder, encoder.state_dict(), source=init.temporal_encoder)
     return model
 

@@ -29,12 +29,13 @@ from rvos_edu.engine.checkpoint import (
     newest_checkpoint,
     save_checkpoint,
 )
+from rvos_edu.engine.evaluate import quick_score
 from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
 from rvos_edu.engine.interruption import Interruption
 from rvos_edu.engine.logs import RunLog
 from rvos_edu.engine.optimizer import Schedule, build_optimizer
 from rvos_edu.errors import ConfigError, DataError, RVOSError
-from rvos_edu.files import atomic_dir, atomic_write
+from rvos_edu.files import atomic_write
 from rvos_edu.models import MTTRCriterion
 from rvos_edu.presets import to_yaml
 from rvos_edu.structures import VideoBatch
@@ -211,8 +212,6 @@ class _Loop:
 
     def _evaluate(self, valid: VideoDataset) -> None:
         """J&F on the valid split, by the main process while the others wait; keeps the best model."""
-        from rvos_edu.engine.evaluate import quick_score
-
         state, begin = self.state, time.perf_counter()
         if state.accelerator.is_main_process:
             score = quick_score(state.model, valid, state.config, state.config.train.evaluate_samples)
@@ -226,8 +225,7 @@ class _Loop:
 
     def _export(self) -> None:
         if self.state.accelerator.is_main_process:
-            with atomic_dir(self.out / "model") as folder:
-                self.state.model.save_pretrained(folder)
+            self.state.model.save_pretrained(self.out / "model")
 
     def _last_good(self) -> str:
         found = complete_checkpoints(self.out)
@@ -261,10 +259,12 @@ def _starting_point(out: Path, resume: bool) -> Path | None:
 def _accelerator(config: ExperimentConfig) -> Accelerator:
     """A fresh Accelerator: a notebook may train twice in one process with different precisions."""
     AcceleratorState._reset_state()
-    try:
-        return Accelerator(mixed_precision=config.train.precision)
-    except ValueError as error:
-        raise ConfigError(f"train.precision {config.train.precision!r} does not work: {error}") from error
+    accelerator = Accelerator(mixed_precision=config.train.precision)
+    if config.train.precision == "fp16" and accelerator.device.type == "cpu":
+        raise ConfigError(
+            "train.precision 'fp16' needs a GPU, this machine offers a CPU only: use 'bf16' or 'no'"
+        )
+    return accelerator
 
 
 def _write_config(out: Path, config: ExperimentConfig) -> None:

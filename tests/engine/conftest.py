@@ -31,12 +31,13 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 FRAMES, HEIGHT, WIDTH = 4, 32, 48
 
 
-def write_tree(root: Path, videos: dict[str, int]) -> Path:
-    """Refer-YouTube-VOS with `videos[split]` videos per split of two or three moving squares."""
+def write_tree(root: Path, videos: dict[str, int], *, most: int = 3) -> Path:
+    """Refer-YouTube-VOS with `videos[split]` videos per split, with in turn two and `most` moving squares."""
     for split, count in videos.items():
         rng = np.random.default_rng(len(split))
         records = {
-            f"{split}{v:03d}": _write_video(root / split, f"{split}{v:03d}", v, rng) for v in range(count)
+            f"{split}{v:03d}": _write_video(root / split, f"{split}{v:03d}", (2, most)[v % 2], rng)
+            for v in range(count)
         }
         path = root / "meta_expressions" / split / "meta_expressions.json"
         path.parent.mkdir(parents=True)
@@ -44,8 +45,8 @@ def write_tree(root: Path, videos: dict[str, int]) -> Path:
     return root
 
 
-def _write_video(folder: Path, name: str, number: int, rng: np.random.Generator) -> dict[str, object]:
-    words = list(COLOURS)[: 2 + number % 2]
+def _write_video(folder: Path, name: str, objects: int, rng: np.random.Generator) -> dict[str, object]:
+    words = list(COLOURS)[:objects]
     starts = rng.integers(0, 12, (len(words), 2))
     frames = [f"{5 * t:05d}" for t in range(FRAMES)]
     for kind in ("JPEGImages", "Annotations"):

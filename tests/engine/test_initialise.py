@@ -1,0 +1,102 @@
+"""What a run starts from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
+from rvos_edu.errors import CheckpointError, ConfigError
+
+
+def test_text_encoder_comes_from_its_folder(tiny: ExperimentConfig, text_encoder: Path) -> None:
+    model = initial_model(tiny)
+    own = model.text_encoder.roberta.state_dict()
+    saved = load_file(text_encoder / "model.safetensors")
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert torch.equal(own[name], saved[name])
+    assert model.tokenizer is not None
+    assert model.tokenizer("the red square")["input_ids"] == [0, 5, 7, 6, 2]
+
+
+def test_a_language_model_with_heads_will_do(
+    tiny: ExperimentConfig, text_encoder: Path, tmp_path: Path
+) -> None:
+    """The published RoBERTa files hold `roberta.*`, `lm_head.*` and position ids; here also in float16."""
+    for item in text_encoder.iterdir():
+        (tmp_path / item.name).write_bytes(item.read_bytes())
+    saved = load_file(text_encoder / "model.safetensors")
+    weights = {f"roberta.{name}": tensor.half() for name, tensor in saved.items()}
+    weights |= {"lm_head.bias": torch.zeros(20), "roberta.embeddings.position_ids": torch.arange(20)}
+    save_file(weights, tmp_path / "model.safetensors")
+    model = initial_model(replace(tiny, init=replace(tiny.init, text_encoder=str(tmp_path))))
+    name = "encoder.layer.0.attention.self.query.weight"
+    own = model.text_encoder.roberta.state_dict()[name]
+    assert own.dtype == torch.float32
+    assert torch.equal(own, saved[name].half().float())
+
+
+def test_a_text_encoder_of_other_sizes(tiny: ExperimentConfig) -> None:
+    wider = replace(tiny.model.text_encoder, feedforward=64)
+    with pytest.raises(
+        CheckpointError, match=r"intermediate\.dense\.weight \[32, 32\] instead of \[64, 32\]"
+    ):
+        initial_model(replace(tiny, model=replace(tiny.model, text_encoder=wider)))
+    heads = replace(tiny.model.text_encoder, heads=4)
+    with pytest.raises(CheckpointError, match="num_attention_heads is 2, the config says 4"):
+        initial_model(replace(tiny, model=replace(tiny.model, text_encoder=heads)))
+
+
+def test_temporal_encoder_from_kinetics_weights(tiny: ExperimentConfig, tmp_path: Path) -> None:
+    """A 2x4x4 kernel becomes 1x4x4 by its sum over time."""
+    weights = {
+        name: torch.randn_like(t) for name, t in initial_model(tiny).temporal_encoder.state_dict().items()
+    }
+    kernel = torch.randn(8, 3, 2, 4, 4)
+    path = tmp_path / "swin.safetensors"
+    save_file({**weights, "patch_embed.proj.weight": kernel}, path)
+    config = replace(tiny, init=replace(tiny.init, temporal_encoder=str(path)))
+    own = initial_model(config).temporal_encoder.state_dict()
+    torch.testing.assert_close(own.pop("patch_embed.proj.weight"), kernel.sum(2, keepdim=True))
+    assert all(torch.equal(own[name], weights[name]) for name in own)
+    deeper = replace(tiny.model.temporal_encoder, depths=[2, 1, 1])
+    with pytest.raises(CheckpointError, match="does not fit this architecture.* missing"):
+        initial_model(replace(config, model=replace(config.model, temporal_encoder=deeper)))
+
+
+def test_a_whole_model(tiny: ExperimentConfig, tmp_path: Path) -> None:
+    model = initial_model(tiny)
+    model.save_pretrained(tmp_path)
+    config = replace(tiny, init=replace(tiny.init, text_encoder=None, model=str(tmp_path)))
+    config = replace(config, model=replace(config.model, dropout=0.3))
+    again = initial_model(config)
+    own = model.state_dict()
+    assert all(torch.equal(own[name], tensor) for name, tensor in again.state_dict().items())
+    assert again.tokenizer is not None and again.config.dropout == 0.3
+    fewer = replace(
+        config.model, queries=4, temporal_encoder=replace(config.model.temporal_encoder, heads=[1, 1, 2])
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"another architecture: model\.temporal_encoder\.heads is \[1, 1, 2\].*model\.queries is 4",
+    ):
+        initial_model(replace(config, model=fewer))
+
+
+def test_missing_parts(tiny: ExperimentConfig) -> None:
+    for part in ("temporal_encoder", "text_encoder", "model"):
+        with pytest.raises(CheckpointError, match="no-such-part"):
+            initial_model(replace(tiny, init=replace(tiny.init, **{part: "no-such-part"})))
+
+
+def test_data_of_the_two_splits(tiny: ExperimentConfig) -> None:
+    data, clips = training_clips(tiny)
+    assert clips == list(range(7)) and [len(data[clip]) for clip in clips] == [2] * 7
+    few, clips = training_clips(replace(tiny, data=replace(tiny.data, train_videos=3)))
+    assert [few.dataset.clips[clip].video for clip in clips] == ["train000", "train001", "train002"]
+    assert len(validation_videos(tiny).clips) == 2
