@@ -143,6 +143,15 @@ def _label(axes: Axes, name: str) -> None:
         axes.legend(loc="lower right", ncols=3, handlelength=1.8, columnspacing=1.0)
 
 
+def _check_percent(scores: Mapping[str, float]) -> dict[str, float]:
+    if not scores:
+        raise ValueError("category_bars needs at least one category, got none")
+    for name, value in scores.items():
+        if not 0 <= value <= 100:
+            raise ValueError(f"scores must be percent in 0..100, got {value:g} for {name!r}")
+    return {name: float(value) for name, value in scores.items()}
+
+
 @styled
 def category_bars(
     scores: Mapping[str, float],
@@ -168,13 +177,8 @@ def category_bars(
     Raises:
         ValueError: if there is no category, or a value lies outside 0..100.
     """
-    known = {name: float(value) for name, value in scores.items()}
-    for values in (known, other or {}):
-        for name, value in values.items():
-            if not 0 <= value <= 100:
-                raise ValueError(f"scores must be percent in 0..100, got {value:g} for {name!r}")
-    if not known:
-        raise ValueError("category_bars needs at least one category, got none")
+    known = _check_percent(scores)
+    _check_percent(other or scores)
     order = sorted(known, key=lambda name: (name not in TOGETHER, -known[name]))
     bar = 0.38 if other else 0.7
     figure = new_figure((0.52 if other else 0.36) * len(order) + 0.75 + (0.4 if title else 0), title=title)

@@ -49,11 +49,7 @@ def voting_chart(
     Raises:
         ValueError: if a shape, a value or an index does not fit.
     """
-    values = np.asarray(probabilities, np.float64)
-    if values.ndim != 2 or not values.size:
-        raise ValueError(f"probabilities must be [N, T], got shape {values.shape}")
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise ValueError(f"probabilities must be in 0..1, got {values.min():g}..{values.max():g}")
+    values = _check_probabilities(probabilities)
     queries, length = values.shape
     votes = values.sum(1)
     best = int(votes.argmax()) if chosen is None else chosen
@@ -66,9 +62,8 @@ def voting_chart(
         raise ValueError(f"frames must be one per column, {length}, got {len(pictures)}")
 
     rows = max(1.6, min(0.3 * queries, 6.0))
-    strip = (
-        [] if pictures is None else [0.7 * WIDTH / min(length, 10) * pictures.shape[1] / pictures.shape[2]]
-    )
+    picture = 0.7 * WIDTH / min(length, 10)  # width of a small frame, in inches
+    strip = [] if pictures is None else [picture * pictures.shape[1] / pictures.shape[2]]
     figure = new_figure(rows + sum(strip) + 1.15 + (0.4 if title else 0), title=title)
     grid = figure.subplots(
         len(strip) + 2, 2, squeeze=False, width_ratios=[3.2, 1], height_ratios=[*strip, rows, 0.13]
@@ -80,11 +75,19 @@ def voting_chart(
     names = list(labels) if labels is not None else [str(t) for t in range(length)]
     image = _heat_map(heat, values, best, names)
     _vote_bars(bars, votes, best, length)
-    bar = figure.colorbar(image, cax=grid[-1, 0], orientation="horizontal")
-    bar.set_label('probability of "referred"')
+    bar = figure.colorbar(image, cax=grid[-1, 0], orientation="horizontal", label='probability of "referred"')
     bar.outline.set_visible(False)  # type: ignore[operator]
     _legend(grid[-1, 1], best)
     return figure
+
+
+def _check_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(probabilities, np.float64)
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"probabilities must be [N, T], got shape {values.shape}")
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(f"probabilities must be in 0..1, got {values.min():g}..{values.max():g}")
+    return values
 
 
 def _thumbnails(axes: Axes, pictures: NDArray[np.uint8]) -> None:

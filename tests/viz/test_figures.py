@@ -180,8 +180,8 @@ def test_voting_chart_of_many_queries_and_frames_stays_readable() -> None:
 
 def records() -> list[dict[str, float | str]]:
     train: list[dict[str, float | str]] = [
-        {"event": "train", "step": s, "loss": 10.0 / s, "dice": 1.0, "focal": 0.0, "reference": 0.5, "lr": 1e-4,
-         "seconds": 2.0 * s} for s in (30, 10, 20)
+        {"event": "train", "step": s, "loss": 10.0 / s, "dice": 1.0, "focal": 0.0, "reference": 0.5,
+         "lr": 1e-4, "seconds": 2.0 * s} for s in (30, 10, 20)
     ]  # fmt: skip
     scores: list[dict[str, float | str]] = [
         {"event": "evaluate", "step": s, "J&F": s + 1.0, "J": 1.0 * s, "F": s + 2.0, "seconds": 5.0}
