@@ -76,7 +76,7 @@ def _check_text_encoder(encoder: TextEncoderConfig) -> None:
 
 
 def _check_data(data: DataConfig) -> None:
-    for name in ("window", "expressions_per_clip", "short_side"):
+    for name in ("window", "expressions_per_clip", "mask_stride", "short_side"):
         _at_least(f"data.{name}", getattr(data, name), 1)
     _at_least("data.seed", data.seed, 0)
     _at_least("data.max_side", data.max_side, data.short_side, " (data.short_side)")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.errors import ConfigError
-from rvos_edu.presets import PRESET_FOLDER, load_config, preset_names, to_yaml
+from rvos_edu.presets import PRESET_FOLDER, known_keys, load_config, preset_names, to_yaml
 
 A2D = {"mttr-a2d-w6": (6, 2), "mttr-a2d-w8": (8, 2), "mttr-a2d-w10": (10, 3)}
 JHMDB = {"mttr-jhmdb": (10, 3), "mttr-jhmdb-w8": (8, 2)}
@@ -243,6 +244,23 @@ IMPOSSIBLE = {
 def test_impossible_values_name_their_key(key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{key} must be .*got "):
         load_config("mttr-a2d-w8", [f"--{key}={value}"])
+
+
+@pytest.mark.parametrize("key", [k for k, kind in known_keys().items() if kind in (int, float, int | None)])
+def test_no_number_may_be_negative(key: str) -> None:
+    """Also a guard: a key added later needs its check."""
+    with pytest.raises(ConfigError, match=f"^{key} must be"):
+        load_config("mttr-a2d-w8", [f"--{key}=-1"])
+
+
+@pytest.mark.parametrize("name", NANO)
+def test_nano_text_encoder_has_the_sizes_of_the_shipped_one(name: str) -> None:
+    text = load_config(name).model.text_encoder
+    shipped = json.loads((PRESET_FOLDER.parent / "assets" / text.source / "config.json").read_text())
+    assert (text.hidden_size, text.layers) == (shipped["hidden_size"], shipped["num_hidden_layers"])
+    assert (text.heads, text.feedforward) == (shipped["num_attention_heads"], shipped["intermediate_size"])
+    assert text.vocab_size == shipped["vocab_size"]
+    assert text.max_positions == shipped["max_position_embeddings"]
 
 
 def test_presets_travel_with_the_package() -> None:
