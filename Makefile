@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo 'error: Python 3.11 or newer is needed, $(PYTHON) is' `$(PYTHON) --version` '(make setup PYTHON=...)'; exit 1; }
 	@test -x $(BIN)/python || { echo 'making .venv'; $(PYTHON) -m venv .venv; }
 	@echo 'installing (some minutes when nothing is cached)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[course,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[course,dev]'
 	@touch $@
 
 demo: $(STAMP)  ## data, evaluation, three minutes of training, a page of results
