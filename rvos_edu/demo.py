@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rvos_edu.config import ExperimentConfig
@@ -25,7 +26,7 @@ from rvos_edu.engine.train import train
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTR
 from rvos_edu.presets import load_config
-from rvos_edu.tables.report import DemoResult, Example, Lesson, write_demo_report
+from rvos_edu.tables.report import DemoResult, Example, Lesson, picture, write_demo_report
 from rvos_edu.viz import ClipPicture
 
 MARKER = "demo.json"  # tells a folder of this command from others
@@ -33,6 +34,10 @@ PARTS = ("evaluation", "training", "segmentation")
 SHOWN = 3  # clips per heading
 EVALUATIONS = 6  # during the short training
 EVALUATED = 60  # expressions each time
+LESSON_VIDEOS = 400  # made for the short training, besides the videos that it is evaluated on
+LESSON_SECONDS = 180  # what its steps may take; a slower machine takes fewer steps
+PROBE_STEPS = 4
+FEWEST_STEPS = 60
 
 
 @dataclass
@@ -85,7 +90,9 @@ def run(
         network, settings = load_model(model)
         example = _example(evaluation, dataset, network, settings, out / "segmentation")
         pictures = _pictures(evaluation, dataset, network, settings)
-    with clock.step(f"training: {config.name}, {config.train.steps} steps"):
+    (out / "result.png").write_bytes(picture(example).to_png())
+    with clock.step(f"training: {config.name}"):
+        config.train.steps = _affordable_steps(config)
         lesson = _lesson(config, valid, out / "training")
     page = out / "report.html"
     result = DemoResult(evaluation, pictures, example, lesson, clock.times)
@@ -113,8 +120,10 @@ def make_room(out: Path) -> None:
 
 
 def _lesson_config(training: str) -> ExperimentConfig:
-    """The preset, evaluated a few times on the way."""
+    """The preset on few videos, evaluated a few times on the way."""
     config = load_config(training)
+    if config.data.root is None and config.data.train_videos is None:
+        config.data.train_videos = LESSON_VIDEOS
     if config.train.steps is not None and not config.train.evaluate_every:
         config.train.evaluate_every = max(1, config.train.steps // EVALUATIONS)
     if config.train.evaluate_samples is None:
@@ -171,6 +180,20 @@ def _pictures(
     }
 
 
+def _affordable_steps(config: ExperimentConfig) -> int | None:
+    """The preset's steps, or as many as fit into `LESSON_SECONDS` at the speed of the first few."""
+    steps = config.train.steps
+    if steps is None or steps <= FEWEST_STEPS:
+        return steps
+    few = replace(config.train, steps=PROBE_STEPS, log_every=PROBE_STEPS, evaluate_every=0)
+    with tempfile.TemporaryDirectory() as folder:
+        train(replace(config, train=few), out=Path(folder) / "probe")
+        seconds = float(read_metrics(Path(folder) / "probe" / METRICS_FILE)[-1]["seconds"]) / PROBE_STEPS
+    affordable = max(FEWEST_STEPS, min(steps, int(LESSON_SECONDS / seconds)))
+    print(f"{seconds:.2f} s per step here: {affordable} of the preset's {steps} steps")
+    return affordable
+
+
 def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
     started = time.perf_counter()
     untrained = initial_model(config).eval()
@@ -178,7 +201,8 @@ def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
     print(f"before training: J&F {score.jf:.1f} (J {score.j:.1f}, F {score.f:.1f})")
     before = _seen_by(untrained, valid, config)
     trained = MTTR.from_pretrained(train(config, out=out))
-    records = [{"step": 0, "J&F": score.jf, "J": score.j, "F": score.f}, *read_metrics(out / METRICS_FILE)]
+    start: dict[str, float | str] = {"step": 0, "J&F": score.jf, "J": score.j, "F": score.f}
+    records = [start, *read_metrics(out / METRICS_FILE)]
     after = _seen_by(trained, valid, config)
     return Lesson(config.name, records, before, after, time.perf_counter() - started)
 

@@ -36,7 +36,7 @@ def test_every_part_is_there(
         videos=2,
     )
     assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
-        "demo.json", "evaluation", "report.html", "segmentation", "training",
+        "demo.json", "evaluation", "report.html", "result.png", "segmentation", "training",
     ]  # fmt: skip
     assert (tmp_path / "demo" / "segmentation" / "overlay.mp4").stat().st_size > 0
     assert (tmp_path / "demo" / "training" / "model" / "model.safetensors").is_file()
@@ -45,7 +45,9 @@ def test_every_part_is_there(
     assert "From a sentence to masks" in text and "Watching it learn" in text
     assert text.count("data:image/png;base64,") == 8 and 'src="http' not in text
     demo.make_room(tmp_path / "demo")
-    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == ["demo.json", "report.html"]
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
+        "demo.json", "report.html", "result.png",
+    ]  # fmt: skip
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:

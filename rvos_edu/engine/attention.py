@@ -49,5 +49,5 @@ def query_attention(
     return QueryAttention(
         pixels=weights[:, : height * width].unflatten(1, (height, width)).numpy(),
         words=weights[:, height * width :].numpy(),
-        tokens=model.tokenizer.convert_ids_to_tokens(tokens["input_ids"][0].tolist()),
+        tokens=list(model.tokenizer.convert_ids_to_tokens(tokens["input_ids"][0].tolist())),
     )

@@ -27,7 +27,7 @@ def write_page(
     config: ExperimentConfig,
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
-    page = Page(f"{report.model} on {report.data}", report.title)
+    page = Page(f"{report.name} on {report.data}", report.title)
     add_figures(page, report)
     ranked = sorted(report.results[0].expressions, key=lambda score: score.jf)
     for title, scores in (("Best clips", ranked[::-1]), ("Worst clips", ranked)):

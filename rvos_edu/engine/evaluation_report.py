@@ -21,8 +21,10 @@ SENTENCES = (  # below the table; a figure's name stands in brackets
     "J&F [overall.jf], without voting [overall.jf_frame]",
     "late-entry clips: J&F [late_entry_clips.jf] with voting, [late_entry_clips.jf_frame] without,"
     " gain [late_entry_clips.gain]",
-    "P@0.5 to 0.9: " + " / ".join(f"[images.P@{k}]" for k in THRESHOLDS),
+    "P@0.5 to 0.9 " + " / ".join(f"[images.P@{k}]" for k in THRESHOLDS),
     "overall IoU [images.overall_iou], mean IoU [images.mean_iou]",
+    "without voting: P@0.5 to 0.9 " + " / ".join(f"[images_per_frame.P@{k}]" for k in THRESHOLDS),
+    "without voting: overall IoU [images_per_frame.overall_iou], mean IoU [images_per_frame.mean_iou]",
     "mAP [images.mean_average_precision] (voted masks only: [images.mean_average_precision_best])",
     "shuffled frames, motion sentences: right object [shuffled.right] %, chance [shuffled.chance] %,"
     " in order [category.motion.right] %",
@@ -50,13 +52,18 @@ class EvaluationReport:
     seconds: float
 
     @property
+    def name(self) -> str:
+        """The model's name, without the folders above it."""
+        return Path(self.model).name
+
+    @property
     def title(self) -> str:
         """One line: what was evaluated on what."""
         level = "" if self.level is None else f", level {self.level}"
         seeds = "" if self.level is None else f", seed {', '.join(map(str, self.seeds))}"
         count = sum(len(result.expressions) for result in self.results)
         return (
-            f"{self.model} on {self.data} ({self.split}{level}{seeds}): "
+            f"{self.name} on {self.data} ({self.split}{level}{seeds}): "
             f"{sum(self.clips)} clips, {count} expressions, {self.seconds:.0f} s"
         )
 
@@ -129,4 +136,5 @@ def sentences(report: EvaluationReport) -> list[str]:
 
 
 def _show(value: Spread, *, several: bool) -> str:
-    return f"{value.mean:.1f}" + (f" ({value.low:.1f} to {value.high:.1f})" if several else "")
+    mean, low, high = (f"{round(number, 1) + 0.0:.1f}" for number in (value.mean, value.low, value.high))
+    return f"{mean} ({low} to {high})" if several else mean

@@ -76,6 +76,8 @@ def load_model(name: MTTR | str | Path) -> tuple[MTTR, ExperimentConfig]:
     training run (then its `model/` is read). Settings are the run's `config.yaml` beside or above the
     weights, else the preset of that name, else those of `settings_for`.
 
+    A model that is read here goes to the GPU if there is one.
+
     Raises:
         CheckpointError: if there is no such model or it is damaged.
         ConfigError: if the run's settings are damaged.
@@ -86,6 +88,7 @@ def load_model(name: MTTR | str | Path) -> tuple[MTTR, ExperimentConfig]:
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
     model = MTTR.from_pretrained(folder if folder.is_dir() else str(name)).eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     if folder.is_dir():
         for config in (folder / "config.yaml", folder.parent / "config.yaml"):
             if config.is_file():

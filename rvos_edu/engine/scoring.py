@@ -77,31 +77,26 @@ class ImageScores:
 
     Args:
         precision: collects the masks of all queries for mAP; None: no mAP.
-        overlaps: pixel counts of the voted masks.
+        voted, per_frame: pixel counts of the masks chosen with and without temporal segment voting.
     """
 
     precision: AveragePrecision | None
-    overlaps: list[Overlap] = field(default_factory=list)
+    voted: list[Overlap] = field(default_factory=list)
+    per_frame: list[Overlap] = field(default_factory=list)
 
     def add(self, sample: VideoSample, prediction: Prediction) -> None:
         """Add the visible frames of one expression."""
         masks, referred, visible = truth_of(sample)
         frames = [int(t) for t in np.flatnonzero(visible)]
         truth = masks[referred]
-        self.overlaps.append(mask_overlap(prediction.voted[frames], truth[frames]))
+        self.voted.append(mask_overlap(prediction.voted[frames], truth[frames]))
+        self.per_frame.append(mask_overlap(prediction.per_frame[frames], truth[frames]))
         if self.precision is None:
             return
         for frame, candidates in zip(frames, prediction.candidates(frames), strict=True):
             name = f"{sample.video}/{sample.expression_id}/{sample.annotated[frame]:06d}"
             scores = prediction.probabilities[:, frame]
             self.precision.add(name, truth[frame], candidates, scores, best=prediction.query)
-
-    def overlap(self) -> Overlap:
-        """All images."""
-        return Overlap(
-            np.concatenate([o.intersection for o in self.overlaps]),
-            np.concatenate([o.union for o in self.overlaps]),
-        )
 
 
 def score_clip(

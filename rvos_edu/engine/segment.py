@@ -180,8 +180,13 @@ class _Reader:
 def _settings(
     config: ExperimentConfig, *, voting: bool | None, max_frames: int | None, overlap: int | None
 ) -> ExperimentConfig:
-    given = {"voting": voting, "max_frames": max_frames, "overlap": overlap}
-    inference = replace(config.inference, **{k: v for k, v in given.items() if v is not None})
+    preset = config.inference
+    inference = replace(
+        preset,
+        voting=preset.voting if voting is None else voting,
+        max_frames=preset.max_frames if max_frames is None else max_frames,
+        overlap=preset.overlap if overlap is None else overlap,
+    )
     if inference.max_frames < 1:
         raise ConfigError(f"max_frames must be at least 1, got {inference.max_frames}")
     if not 0 <= inference.overlap < inference.max_frames:

@@ -26,7 +26,7 @@ def write_result(
     result in it is replaced. One frame is in memory at a time.
 
     Raises:
-        DataError: if `out` holds something else, or the video changed meanwhile.
+        DataError: if `out` holds something else.
         StorageError: if the disk is full.
     """
     with result_dir(out, marker="votes.json") as folder:

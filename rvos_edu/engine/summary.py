@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from rvos_edu.engine.scoring import ExpressionScore, ImageScores, ShuffledScore
-from rvos_edu.metrics import precision_at
+from rvos_edu.engine.scoring import ExpressionScore, ShuffledScore
+from rvos_edu.metrics import AveragePrecision, Overlap, precision_at
 
 CATEGORIES = ("colour", "shape", "size", "place", "motion", "combined", "late entry")
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of P@K
@@ -69,7 +69,7 @@ class EvaluationResult:
         overall: all expressions.
         categories: by category name, in the order of the table; empty where none are known.
         late_entry: expressions whose object is not visible in the first frame.
-        images: None if nothing was visible.
+        images, images_per_frame: with voting, and with a choice per frame; None if nothing was visible.
         shuffled, swapped: None where that protocol was not run.
         expressions: one record per expression.
     """
@@ -78,6 +78,7 @@ class EvaluationResult:
     categories: dict[str, GroupSummary]
     late_entry: GroupSummary
     images: ImageSummary | None
+    images_per_frame: ImageSummary | None
     shuffled: ShuffledSummary | None
     swapped: SwappedSummary | None
     expressions: list[ExpressionScore]
@@ -93,9 +94,13 @@ class EvaluationResult:
         """All measured numbers by a dotted name, for JSON files and for means over seeds."""
         groups: dict[str, object] = {"overall": self.overall, "late_entry_clips": self.late_entry}
         groups |= {f"category.{name}": group for name, group in self.categories.items()}
-        for name, part in (("images", self.images), ("shuffled", self.shuffled), ("swapped", self.swapped)):
-            if part is not None:
-                groups[name] = part
+        parts = {
+            "images": self.images,
+            "images_per_frame": self.images_per_frame,
+            "shuffled": self.shuffled,
+            "swapped": self.swapped,
+        }
+        groups |= {name: part for name, part in parts.items() if part is not None}
         flat: dict[str, float] = {}
         for name, group in groups.items():
             for key, value in asdict(group).items():  # type: ignore[call-overload]
@@ -162,12 +167,15 @@ def summarise_shuffled(scores: list[ShuffledScore]) -> ShuffledSummary:
     return ShuffledSummary(len(scores), _percent(s.right for s in scores), _percent(s.chance for s in scores))
 
 
-def summarise_images(images: ImageScores) -> ImageSummary | None:
-    """A2D-style figures, None if no frame showed its object."""
-    overlap = images.overlap()
+def summarise_images(
+    overlaps: list[Overlap], candidates: AveragePrecision | None = None
+) -> ImageSummary | None:
+    """A2D-style figures of one way to choose masks, None if no frame showed its object."""
+    intersection = np.concatenate([np.zeros(0, np.int64), *(o.intersection for o in overlaps)])
+    overlap = Overlap(intersection, np.concatenate([np.zeros(0, np.int64), *(o.union for o in overlaps)]))
     if not len(overlap.union):
         return None
-    precision = None if images.precision is None else images.precision.compute()
+    precision = None if candidates is None else candidates.compute()
     return ImageSummary(
         count=len(overlap.union),
         precision=[100.0 * float(p) for p in precision_at(overlap.iou, THRESHOLDS)],

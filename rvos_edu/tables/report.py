@@ -16,6 +16,7 @@ from rvos_edu.files import atomic_write
 from rvos_edu.structures import Segmentation
 from rvos_edu.viz import (
     ClipPicture,
+    Figure,
     attention_over_frames,
     attention_over_words,
     clip_grid,
@@ -80,10 +81,16 @@ class DemoResult:
     """
 
     evaluation: EvaluationReport
-    examples: dict[str, Sequence[ClipPicture]]
+    examples: dict[str, list[ClipPicture]]
     example: Example
     lesson: Lesson
     times: dict[str, float]
+
+
+def picture(example: Example) -> Figure:
+    """The example's frames with the masks found and the truth."""
+    title = example.result.expression
+    return film_strip(example.frames, example.result.masks, example.truth, title=title)
 
 
 def write_demo_report(path: Path, result: DemoResult) -> None:
@@ -110,13 +117,15 @@ def write_demo_report(path: Path, result: DemoResult) -> None:
 
 def _add_numbers(page: Page, result: DemoResult) -> None:
     spread = result.evaluation.spread()
-    cards = [(f"{spread['overall.jf'].mean:.1f}", f"J&F of {result.evaluation.model}, all categories")]
+    cards = [(f"{spread['overall.jf'].mean:.1f}", f"J&F of {result.evaluation.name}, all categories")]
     if "category.motion.right" in spread:
         right, chance = spread["category.motion.right"], spread.get("category.motion.chance")
         note = "" if chance is None else f" (chance {chance.mean:.0f} %)"
         cards.append((f"{right.mean:.0f} %", f"motion sentences: right object{note}"))
     if "swapped.drop" in spread:
-        cards.append((f"{spread['swapped.drop'].mean:.0f}", "J&F lost with another object's sentence"))
+        cards.append(
+            (f"{round(spread['swapped.drop'].mean) + 0:d}", "J&F lost with another object's sentence")
+        )
     scores = result.lesson.scores
     if scores:
         cards.append((f"{scores[0]:.0f} → {scores[-1]:.0f}", "J&F of a model that was trained here"))
@@ -127,10 +136,10 @@ def _add_example(page: Page, example: Example) -> None:
     result = example.result
     page.heading("One sentence, step by step")
     page.text(
-        f"The sentence is “{result.expression}”. Orange is what the model found; the dashed line is the "
-        "truth, which the model never sees."
+        f"The sentence is “{result.expression}”. The tinted area is what the model found; the dashed "
+        "line is the truth, which the model never sees."
     )
-    page.figure(film_strip(example.frames, result.masks, example.truth, title=result.expression))
+    page.figure(picture(example))
     page.heading("Which query is it? A vote over all frames", level=3)
     page.text(
         f"The model follows {len(result.votes)} candidates, its object queries, through the clip. In every "
@@ -159,7 +168,7 @@ def _add_evaluation(page: Page, result: DemoResult) -> None:
     )
     add_figures(page, result.evaluation)
     page.heading("Successes and failures", level=3)
-    page.figure(clip_grid(result.examples))
+    page.figure(clip_grid(dict(result.examples)))
 
 
 def _add_lesson(page: Page, lesson: Lesson) -> None:

@@ -33,7 +33,7 @@ th { color: var(--soft); font-weight: 600; font-size: .88rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tr.total td { font-weight: 600; }
 .cards { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; }
-.card { background: var(--wash); border-radius: 10px; padding: .8rem 1.1rem; min-width: 9.5rem; }
+.card { background: var(--wash); border-radius: 10px; padding: .8rem 1.1rem; flex: 1 1 12rem; }
 .card b { display: block; font-size: 1.6rem; line-height: 1.25; color: var(--accent); }
 .card span { color: var(--soft); font-size: .88rem; }
 figure { margin: 1.1rem 0; }

@@ -70,6 +70,7 @@ def test_voting_beats_the_choice_per_frame_on_late_entries() -> None:
     assert late.jf_frame == 75.0
     assert result.late_entry_gain == 25.0
     assert result.images is not None and result.images.count == 12 + 3  # only frames that show the object
+    assert result.images_per_frame is not None and result.images_per_frame.mean_iou == 100.0
 
 
 def test_the_other_sentence_loses_the_object() -> None:

@@ -1,0 +1,1 @@
+"""Interactive explorers, thin, over `viz` and `engine`."""

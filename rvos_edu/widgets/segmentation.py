@@ -1,0 +1,56 @@
+"""Type a sentence and see which object it finds: a widget over `segment`, and the same picture without it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rvos_edu.engine.segment import segment
+from rvos_edu.errors import RVOSError
+from rvos_edu.models import MTTR
+from rvos_edu.viz import Figure, film_strip
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+
+
+def segmentation_figure(model: MTTR, frames: np.ndarray, expression: str, *, count: int = 4) -> Figure:
+    """Up to `count` frames with the masks that the sentence finds.
+
+    Args:
+        model: trained.
+        frames: uint8 [T, H, W, 3].
+        expression: the sentence.
+        count: largest number of pictures.
+
+    Raises:
+        DataError: for an empty or too long sentence.
+    """
+    result = segment(model, frames, expression)
+    return film_strip(frames, result.masks, title=result.expression, count=count)
+
+
+def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBox:
+    """A text field and a button above the picture of `segmentation_figure`.
+
+    A sentence that cannot be read is explained above the picture, which stays.
+    """
+    from ipywidgets import HTML, Button, HBox, Image, Text, VBox
+
+    sentence = Text(value=expression, description="sentence", continuous_update=False)
+    button = Button(description="Find it", button_style="primary")
+    message, picture = HTML(), Image(format="png", width=760)
+
+    def show(_: object) -> None:
+        try:
+            picture.value = segmentation_figure(model, frames, sentence.value).to_png()
+            message.value = ""
+        except RVOSError as error:
+            message.value = f"<b>{escape(str(error))}</b>"
+
+    button.on_click(show)
+    sentence.observe(show, names="value")
+    show(None)
+    return VBox([HBox([sentence, button]), message, picture])

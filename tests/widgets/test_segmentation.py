@@ -1,0 +1,53 @@
+"""The sentence widget and its static twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rvos_edu.config import ExperimentConfig
+from rvos_edu.engine import segment as module
+from rvos_edu.models import MTTR
+from rvos_edu.widgets.segmentation import segmentation_figure, segmentation_widget
+from tests.engine.conftest import text_encoder, tiny, tree
+
+pytest.importorskip("ipywidgets")
+__all__ = ["text_encoder", "tiny", "tree"]  # fixtures
+
+FRAMES = np.random.default_rng(0).integers(0, 255, (3, 32, 48, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def model(tiny: ExperimentConfig, text_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> MTTR:
+    monkeypatch.setattr(module, "load_model", lambda model: (model, tiny))
+    torch.manual_seed(0)
+    return MTTR(tiny.model, tokenizer=text_encoder).eval()
+
+
+def test_a_new_sentence_makes_a_new_picture(model: MTTR) -> None:
+    widget = segmentation_widget(model, FRAMES, "the red square")
+    row, message, picture = widget.children
+    sentence, button = row.children
+    before = bytes(picture.value)
+    assert before == segmentation_figure(model, FRAMES, "the red square").to_png()
+    sentence.value = "the green square moving left"
+    assert bytes(picture.value) != before and message.value == ""
+    changed = bytes(picture.value)
+    button.click()
+    assert bytes(picture.value) == changed
+
+
+def test_a_bad_sentence_is_explained(model: MTTR) -> None:
+    widget = segmentation_widget(model, FRAMES, "the red square")
+    row, message, picture = widget.children
+    before = bytes(picture.value)
+    row.children[0].value = "  "
+    assert "empty" in message.value and bytes(picture.value) == before
+
+
+def test_the_figure_has_a_picture_per_frame(model: MTTR) -> None:
+    figure = segmentation_figure(model, FRAMES, "the red square")
+    assert [axes.get_title() for axes in figure.axes] == ["frame 0", "frame 1", "frame 2"]
