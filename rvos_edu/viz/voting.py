@@ -73,10 +73,8 @@ def voting_chart(
         _thumbnails(grid[0, 0], pictures)
     heat, bars = grid[-2]
     names = list(labels) if labels is not None else [str(t) for t in range(length)]
-    image = _heat_map(heat, values, best, names)
+    _scale(grid[-1, 0], _heat_map(heat, values, best, names))
     _vote_bars(bars, votes, best, length)
-    bar = figure.colorbar(image, cax=grid[-1, 0], orientation="horizontal", label='probability of "referred"')
-    bar.outline.set_visible(False)  # type: ignore[operator]
     _legend(grid[-1, 1], best)
     return figure
 
@@ -152,6 +150,12 @@ def _vote_bars(axes: Axes, votes: NDArray[np.float64], best: int, length: int) -
                 f"{vote:.2f}", (vote, n), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,
                 fontweight=weight, color=VERMILION if n == best else GREY,
             )  # fmt: skip
+
+
+def _scale(axes: Axes, image: AxesImage) -> None:
+    """The colour bar, below the heat map."""
+    bar = axes.figure.colorbar(image, cax=axes, orientation="horizontal", label='probability of "referred"')
+    bar.outline.set_visible(False)
 
 
 def _legend(axes: Axes, best: int) -> None:
