@@ -1,9 +1,9 @@
 """Train the nano Video Swin to recognise motion and shape: the small stand-in for Kinetics-400.
 
-As for the published Video Swin the patch is 2x4x4, so that turning it into the 1x4x4 patch of MTTR's temporal
-encoder (supplement, section C.1) is real. Clips of Moving Shapes are drawn at twice the frame rate; the network
-names, for each 16x16 cell of every second frame, the colour, shape, size, direction and entry of the object there.
-Half of the clips are shown with every frame twice, which is what the summed kernel will see.
+As for the published Video Swin the patch is 2x4x4, so that turning it into the 1x4x4 patch of MTTR's
+temporal encoder (supplement, section C.1) is real. Clips of Moving Shapes are drawn at twice the frame rate;
+the network names, for each 16x16 cell of every second frame, the colour, shape, size, direction and entry of
+the object there. Half of the clips are shown with every frame twice, as the summed kernel will see them.
 
     python -m rvos_edu.engine.pretrain_video --out runs/nano-video-swin
 """
@@ -43,11 +43,17 @@ CELL = 16
 
 @dataclass(frozen=True)
 class Settings:
-    """A pretraining run; the defaults made the shipped weights."""
+    """A pretraining run; the defaults made the shipped weights.
+
+    Args:
+        steps: length of the learning-rate schedule.
+        enough: stop when the mean accuracy over the kinds of label on valid clips reaches this.
+    """
 
     clips: int = 4000
     valid_clips: int = 200
     steps: int = 3000
+    enough: float = 0.975
     batch_size: int = 8
     lr: float = 1.5e-3
     weight_decay: float = 0.05
@@ -123,8 +129,8 @@ class Recogniser(nn.Module):
 def _look_at_neighbours(swin: SwinTransformer3d, window: list[int]) -> None:
     """Let each head start by looking at one neighbour in space and time.
 
-    With the usual start every token looks at all of its window alike, and learning where to look takes most of a
-    short training: after 1,000 steps motion and shape are still at chance.
+    With the usual start every token looks at all of its window alike, and learning where to look takes most
+    of a short training: after 1,000 steps motion and shape are still at chance.
     """
     axes = torch.meshgrid(*(torch.arange(1 - n, n).float() for n in window), indexing="ij")
     offsets = torch.stack([axis.flatten() for axis in axes], 1)  # [table rows, (t, y, x)], query minus key
@@ -150,7 +156,7 @@ def _groups(model: nn.Module, settings: Settings) -> list[dict]:
 
 
 def prepare(frames: Tensor, labels: Tensor, rng: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Normalised clips [B, 3, 2T, H, W] and labels; with `rng`, randomly flipped and half of them slowed down."""
+    """Normalised clips [B, 3, 2T, H, W] and labels; with `rng` randomly flipped, half of them slowed down."""
     clip = frames.permute(0, 4, 1, 2, 3).float().div(255)
     clip = (clip - torch.tensor(MEAN).view(3, 1, 1, 1)) / torch.tensor(STD).view(3, 1, 1, 1)
     labels = labels.long().clone()
@@ -195,7 +201,7 @@ def accuracy(model: Recogniser, frames: Tensor, labels: Tensor, slow: bool) -> d
 
 
 def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Path:
-    """Train, log to `out/log.jsonl`, write `out/video_swin.safetensors` (float16, torchvision's key names)."""
+    """Train, log to `out/log.jsonl`, write `out/video_swin.safetensors` (float16, torchvision's names)."""
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     rng = torch.Generator().manual_seed(settings.seed)
@@ -234,6 +240,8 @@ def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Pa
                 _save(model, out)
             if step % 50 == 0:
                 print(json.dumps(record), file=log, flush=True)
+            if float(np.mean(list(record.get("accuracy", {"none": 0.0}).values()))) >= settings.enough:
+                break
     return _save(model, out)
 
 
