@@ -15,14 +15,14 @@ def dice_loss(mask_logits: Tensor, masks: Tensor) -> Tensor:
 
     Args:
         mask_logits: [..., H, W].
-        masks: bool [..., H, W], the truth.
+        masks: bool (or 0 and 1) [..., H, W], the truth.
 
     Returns:
         [...], in 0..1.
     """
-    probability = mask_logits.sigmoid()
-    both = (probability * masks).sum((-2, -1))
-    sizes = probability.sum((-2, -1)) + masks.sum((-2, -1))
+    probability, truth = mask_logits.sigmoid(), masks.to(mask_logits.dtype)
+    both = (probability * truth).sum((-2, -1))
+    sizes = probability.sum((-2, -1)) + truth.sum((-2, -1))
     return 1 - (2 * both + SMOOTHING) / (sizes + SMOOTHING)
 
 
@@ -31,7 +31,7 @@ def sigmoid_focal_loss(mask_logits: Tensor, masks: Tensor) -> Tensor:
 
     Args:
         mask_logits: [..., H, W].
-        masks: bool [..., H, W], the truth.
+        masks: bool (or 0 and 1) [..., H, W], the truth.
 
     Returns:
         [...].

@@ -104,9 +104,16 @@ def reference_cost(reference_logits: Tensor, target: Target) -> Tensor:
 
 
 def enlarge(mask_logits: Tensor, canvas: tuple[int, int]) -> Tensor:
-    """Bilinear to the canvas, in float32: [..., h, w] -> [..., H, W]."""
-    planes = mask_logits.float().flatten(0, -3)[:, None]
-    return F.interpolate(planes, size=canvas, mode="bilinear").view(*mask_logits.shape[:-2], *canvas)
+    """Bilinear to the canvas, in float32: [..., h, w] -> [..., H, W].
+
+    Written as two matrix products: on a CPU their gradient is more than ten times faster than that of
+    `interpolate`, and equal to rounding.
+    """
+    rows, columns = (
+        F.interpolate(torch.eye(old, device=mask_logits.device)[None], size=new, mode="linear")[0]
+        for old, new in zip(mask_logits.shape[-2:], canvas, strict=True)
+    )  # [h, H], [w, W]
+    return rows.T @ (mask_logits.float() @ columns)
 
 
 def largest_canvas(targets: Sequence[Target]) -> tuple[int, int]:

@@ -110,7 +110,8 @@ class MTTRCriterion(nn.Module):
             if count_padding:
                 height, width = truth.shape[-2:]
                 truth = F.pad(truth, (0, canvas[1] - width, 0, canvas[0] - height))
-            parts.append(_MaskLosses.apply(logits[:, queries].transpose(0, 1).float(), truth, canvas))
+            matched = logits[:, queries].transpose(0, 1).float()
+            parts.append(_MaskLosses.apply(matched, truth.float(), canvas))
         dice, focal = torch.stack(parts).sum(0)
         return dice, focal, self._reference_loss(scores, targets, matches)
 
@@ -137,7 +138,7 @@ class _MaskLosses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, truth: Tensor, canvas: tuple[int, int]) -> Tensor:
-        """logits float32 [M, A, h, w], enlarged to the canvas; truth bool [M, A, H, W], its upper left."""
+        """logits float32 [M, A, h, w], enlarged to the canvas; truth 0 or 1 [M, A, H, W], its upper left."""
         height, width = truth.shape[-2:]
         with torch.set_grad_enabled(ctx.needs_input_grad[0]):
             small = logits.detach().requires_grad_(ctx.needs_input_grad[0])
