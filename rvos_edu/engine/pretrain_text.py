@@ -103,7 +103,7 @@ def train_tokenizer(sentences: list[str], settings: Settings) -> PreTrainedToken
 
 
 def mask_tokens(ids: Tensor, settings: Settings, rng: torch.Generator, vocab: int) -> tuple[Tensor, Tensor]:
-    """RoBERTa's masking: of the chosen 15 %, 80 % become <mask>, 10 % another token, 10 % stay; int [B, L] each."""
+    """RoBERTa: of the chosen 15 %, 80 % become <mask>, 10 % another token, 10 % stay; int [B, L] each."""
     chosen = (torch.rand(ids.shape, generator=rng) < settings.masked) & (ids > 2)
     kind = torch.rand(ids.shape, generator=rng)
     changed = torch.where(chosen & (kind < 0.8), SPECIAL.index("<mask>"), ids)
