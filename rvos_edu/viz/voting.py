@@ -60,7 +60,6 @@ def voting_chart(
     pictures = None if frames is None else check_frames("frames", frames)
     if pictures is not None and len(pictures) != length:
         raise ValueError(f"frames must be one per column, {length}, got {len(pictures)}")
-
     rows = max(1.6, min(0.3 * queries, 6.0))
     picture = 0.7 * WIDTH / min(length, 10)  # width of a small frame, in inches
     strip = [] if pictures is None else [picture * pictures.shape[1] / pictures.shape[2]]
