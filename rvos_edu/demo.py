@@ -37,7 +37,7 @@ EVALUATED = 60  # expressions each time
 LESSON_VIDEOS = 400  # made for the short training, besides the videos that it is evaluated on
 LESSON_SECONDS = 180  # what its steps may take; a slower machine takes fewer steps
 PROBE_STEPS = 4
-FEWEST_STEPS = 60
+FEWEST_STEPS, MOST_STEPS = 60, 300
 
 
 @dataclass
@@ -92,7 +92,7 @@ def run(
         pictures = _pictures(evaluation, dataset, network, settings)
     (out / "result.png").write_bytes(picture(example).to_png())
     with clock.step(f"training: {config.name}"):
-        config.train.steps = _affordable_steps(config)
+        _set_pace(config)
         lesson = _lesson(config, valid, out / "training")
     page = out / "report.html"
     result = DemoResult(evaluation, pictures, example, lesson, clock.times)
@@ -120,12 +120,10 @@ def make_room(out: Path) -> None:
 
 
 def _lesson_config(training: str) -> ExperimentConfig:
-    """The preset on few videos, evaluated a few times on the way."""
+    """The preset on few videos, scored on few sentences."""
     config = load_config(training)
     if config.data.root is None and config.data.train_videos is None:
         config.data.train_videos = LESSON_VIDEOS
-    if config.train.steps is not None and not config.train.evaluate_every:
-        config.train.evaluate_every = max(1, config.train.steps // EVALUATIONS)
     if config.train.evaluate_samples is None:
         config.train.evaluate_samples = EVALUATED
     return config
@@ -180,18 +178,23 @@ def _pictures(
     }
 
 
-def _affordable_steps(config: ExperimentConfig) -> int | None:
-    """The preset's steps, or as many as fit into `LESSON_SECONDS` at the speed of the first few."""
-    steps = config.train.steps
-    if steps is None or steps <= FEWEST_STEPS:
-        return steps
+def _set_pace(config: ExperimentConfig) -> None:
+    """As many steps as the preset has and this machine affords, and evaluations on the way."""
+    steps = config.train.steps or MOST_STEPS
+    if steps > FEWEST_STEPS:
+        steps = max(FEWEST_STEPS, min(steps, _affordable_steps(config)))
+        print(f"{steps} of the preset's {config.train.steps} steps fit into about {LESSON_SECONDS} s")
+    config.train.steps = steps
+    config.train.evaluate_every = max(1, steps // EVALUATIONS)
+
+
+def _affordable_steps(config: ExperimentConfig) -> int:
+    """How many steps fit into `LESSON_SECONDS` at the speed of the first few."""
     few = replace(config.train, steps=PROBE_STEPS, log_every=PROBE_STEPS, evaluate_every=0)
     with tempfile.TemporaryDirectory() as folder:
         train(replace(config, train=few), out=Path(folder) / "probe")
         seconds = float(read_metrics(Path(folder) / "probe" / METRICS_FILE)[-1]["seconds"]) / PROBE_STEPS
-    affordable = max(FEWEST_STEPS, min(steps, int(LESSON_SECONDS / seconds)))
-    print(f"{seconds:.2f} s per step here: {affordable} of the preset's {steps} steps")
-    return affordable
+    return int(LESSON_SECONDS / seconds)
 
 
 def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
