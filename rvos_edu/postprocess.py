@@ -47,7 +47,7 @@ def postprocess(
             raise ValueError(
                 f"a clip of size {tuple(size)} is larger than the padded size {tuple(padded_size)}"
             )
-        planes = logits.flatten(0, -3)[:, None].float()  # [planes, 1, h, w]
+        planes = logits.reshape(-1, 1, *logits.shape[-2:]).float()  # [planes, 1, h, w]
         planes = F.interpolate(planes, size=tuple(padded_size), mode="bilinear")[..., : size[0], : size[1]]
         if order == "resize-first":
             masks = F.interpolate(planes, size=tuple(original), mode="bilinear").sigmoid() > 0.5

@@ -17,7 +17,7 @@ from rvos_edu.checkpoints import load_reference_mttr
 from rvos_edu.checkpoints.kinetics import sum_over_time
 from rvos_edu.config import TemporalEncoderConfig
 from rvos_edu.matching import match_sequences
-from rvos_edu.models import MTTR, MTTRCriterion
+from rvos_edu.models import MTTR, MTTRCriterion, VisualFeatures
 from rvos_edu.nn.position import sine_positions
 from rvos_edu.nn.temporal_encoder import TemporalEncoder
 from rvos_edu.postprocess import postprocess
@@ -92,10 +92,15 @@ def model_rows(case: str) -> list[Row]:
         ("text", caught["text"].words[real], given["mid.text_last_hidden_state"][real]),
         ("text projected", caught["words"][real], given["mid.text_projected"].transpose(0, 1)[real]),
         ("pixels projected", frame_first(features.pixels.flatten(0, 1)), _rows(given["mid.vid_embed_proj"])),
+        ("padding at stride 16", _padding(features), given["mid.backbone_mask3"][0].flatten(1)),
         ("positions", positions, given["mid.vid_pos_embed"].flatten(1, 2)),
         ("memory, pixels", memory[:, :pixels], expected[:, :pixels]),
         ("memory, words", words, expected_words),
-        ("decoder states", frame_first(caught["transformer"].states, 1).transpose(1, 2), given["mid.decoder_hs"]),
+        (
+            "decoder states",
+            frame_first(caught["transformer"].states, 1).transpose(1, 2),
+            given["mid.decoder_hs"],
+        ),
         ("pixel features", frame_first(caught["spatial"]), given["mid.spatial_decoder"]),
         ("kernels", frame_first(kernels, 1).unflatten(1, (count, batch)), given["mid.instance_kernels"]),
     ]
@@ -113,7 +118,9 @@ def model_rows(case: str) -> list[Row]:
 def criterion_inputs(case: str) -> tuple[dict[str, Tensor], list[str], MTTROutput, list[Target]]:
     """Golden arrays, layer names (last one last), predictions that require gradients, and truths."""
     given = read(f"mttr_criterion_{case}")
-    layers = sorted(k.split(".")[1] for k in given if k.startswith("in.aux") and k.endswith("masks")) + ["final"]
+    layers = sorted(k.split(".")[1] for k in given if k.startswith("in.aux") and k.endswith("masks")) + [
+        "final"
+    ]
     masks = torch.stack([given[f"in.{layer}.pred_masks"].transpose(0, 1) for layer in layers])
     scores = torch.stack([given[f"in.{layer}.pred_is_referred"].transpose(0, 1) for layer in layers])
     targets = []
@@ -169,10 +176,17 @@ def postprocess_rows() -> list[Row]:
     scores = reference_probabilities(given["a2d.in.pred_is_referred"])
     rows, wrong = [], 0
     for clip, ours in enumerate(masks):
-        rows.append(_row(f"postprocess a2d: masks {clip}", ours, given[f"a2d.out{clip}.masks"][:, 0].bool(), EXACT))
-        rows.append(_row(f"postprocess a2d: scores {clip}", scores[clip], given[f"a2d.out{clip}.scores"], GRADIENT))
+        rows.append(
+            _row(f"postprocess a2d: masks {clip}", ours, given[f"a2d.out{clip}.masks"][:, 0].bool(), EXACT)
+        )
+        rows.append(
+            _row(f"postprocess a2d: scores {clip}", scores[clip], given[f"a2d.out{clip}.scores"], GRADIENT)
+        )
         for mask, code in zip(ours.numpy(), sizes["a2d_rle"][clip], strict=True):
-            wrong += coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode() != code["counts"]
+            wrong += (
+                coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
+                != code["counts"]
+            )
     rows.append(Row("postprocess a2d: wrong run-length codes", float(wrong), EXACT))
     logits = given["rvos.in.pred_masks"].transpose(0, 1)
     queries, votes = temporal_segment_vote(given["rvos.in.pred_is_referred"].transpose(0, 1))
@@ -235,6 +249,11 @@ def main() -> None:
     print("| item | max abs error | tolerance |\n|---|---|---|")
     for row in all_rows():
         print(f"| {row.item} | {row.error:.1e} | {row.tolerance:.0e} |")
+
+
+def _padding(features: VisualFeatures) -> Tensor:
+    nothing = torch.zeros(features.positions.shape[:2], dtype=torch.bool)
+    return nothing if features.padding is None else features.padding
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -33,7 +33,9 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 def tiny_config() -> MTTRConfig:
     """Everything of MTTR, as small as it gets."""
     return MTTRConfig(
-        temporal_encoder=TemporalEncoderConfig(embed_dim=8, depths=[1, 1, 1], heads=[1, 2, 4], window=[2, 3, 3]),
+        temporal_encoder=TemporalEncoderConfig(
+            embed_dim=8, depths=[1, 1, 1], heads=[1, 2, 4], window=[2, 3, 3]
+        ),
         text_encoder=TextEncoderConfig(
             source="tiny", hidden_size=16, layers=1, heads=2, feedforward=32, vocab_size=12, max_positions=20
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise CheckpointError(
             f"{path} holds more than weights and numbers (pickled code is never run): {_first_line(error)}"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # on garbage the unpickler fails in any way it likes
         raise CheckpointError(f"{path} is damaged or no file of torch.save: {_first_line(error)}") from error
     if not isinstance(values, Mapping):
         raise CheckpointError(f"{path} holds a {type(values).__name__}: expected a dict of weights")

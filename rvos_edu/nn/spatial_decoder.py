@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,12 +24,20 @@ class Laterals:
     stride4: Tensor
 
 
+class GroupNorm(nn.GroupNorm):
+    """Group norm that also takes a group of a single value (a 1x1 map), which becomes its bias."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> [B, C, h, w]."""
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
 class ConvBlock(nn.Sequential):
     """3x3 convolution, group norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1), nn.GroupNorm(GROUPS, outputs), nn.ReLU(inplace=True)
+            nn.Conv2d(inputs, outputs, 3, padding=1), GroupNorm(GROUPS, outputs), nn.ReLU(inplace=True)
         )
 
 

@@ -1,0 +1,46 @@
+"""Post-processing: by hand, both orders, odd sizes, bad input; golden values are in test_parity_table."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rvos_edu.postprocess import postprocess
+
+
+def test_crops_the_padding_and_enlarges() -> None:
+    logits = torch.full((1, 1, 4, 4), -10.0)
+    logits[..., :2, :] = 10.0  # upper half of the padded 16x16 frame
+    for order in ("threshold-first", "resize-first"):
+        [masks] = postprocess(
+            logits, padded_size=(16, 16), sizes=[(16, 8)], original_sizes=[(32, 16)], order=order
+        )
+        assert masks.dtype == torch.bool and masks.shape == (1, 32, 16)
+        assert masks[0, :15].all() and not masks[0, 17:].any()
+
+
+def test_axes_between_and_different_sizes() -> None:
+    out = postprocess(
+        torch.randn(2, 3, 5, 4, 6),
+        padded_size=(16, 24),
+        sizes=[(16, 24), (9, 11)],
+        original_sizes=[(33, 57), (1, 1)],
+    )
+    assert [tuple(m.shape) for m in out] == [(3, 5, 33, 57), (3, 5, 1, 1)]
+
+
+def test_bfloat16_logits() -> None:
+    [masks] = postprocess(
+        torch.ones(1, 2, 2).bfloat16(), padded_size=(8, 8), sizes=[(8, 8)], original_sizes=[(8, 8)]
+    )
+    assert masks.all()
+
+
+def test_bad_input() -> None:
+    logits = torch.zeros(1, 4, 4)
+    with pytest.raises(ValueError, match="order must be one of"):
+        postprocess(logits, padded_size=(8, 8), sizes=[(8, 8)], original_sizes=[(8, 8)], order="first")
+    with pytest.raises(ValueError, match="1 clips need as many sizes"):
+        postprocess(logits, padded_size=(8, 8), sizes=[], original_sizes=[(8, 8)])
+    with pytest.raises(ValueError, match=r"\(9, 8\) is larger than the padded size \(8, 8\)"):
+        postprocess(logits, padded_size=(8, 8), sizes=[(9, 8)], original_sizes=[(8, 8)])
