@@ -200,6 +200,32 @@ def accuracy(model: Recogniser, frames: Tensor, labels: Tensor, slow: bool) -> d
     return {name: round(float(r / t), 4) for name, r, t in zip(CLASSES, right, total, strict=True)}
 
 
+@torch.no_grad()
+def standardise(swin: SwinTransformer3d, frames: Tensor) -> None:
+    """Rescale the last stage so that its output has mean 0 per channel and standard deviation 1 over all.
+
+    Every block reads the stream through a layer norm, so scaling all that is written to it changes nothing
+    but its size; the mean goes into the last bias. MTTR joins this output with words of size 1 in one
+    sequence: eight times larger, pixels would drown them.
+
+    Args:
+        swin: changed in place.
+        frames: uint8 [M, 2T, H, W, 3], clips to measure on.
+    """
+    clip, _ = prepare(frames, torch.zeros(0), None)
+    x = swin.patch_embed(clip)
+    for layer in swin.features:
+        x = layer(x)
+    mean = x.mean((0, 1, 2, 3))
+    scale = 1 / (x - mean).std()
+    swin.features[-2].reduction.weight.mul_(scale)
+    for block in swin.features[-1]:
+        for linear in (block.attn.proj, block.mlp[3]):
+            linear.weight.mul_(scale)
+            linear.bias.mul_(scale)
+    swin.features[-1][-1].mlp[3].bias.sub_(scale * mean)
+
+
 def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Path:
     """Train, log to `out/log.jsonl`, write `out/video_swin.safetensors` (float16, torchvision's names)."""
     out.mkdir(parents=True, exist_ok=True)
@@ -242,6 +268,7 @@ def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Pa
                 print(json.dumps(record), file=log, flush=True)
             if float(np.mean(list(record.get("accuracy", {"none": 0.0}).values()))) >= settings.enough:
                 break
+    standardise(model.eval().swin, valid[0][:40])
     return _save(model, out)
 
 
