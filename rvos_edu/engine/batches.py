@@ -85,7 +85,7 @@ def load_batches(
 ) -> DataLoader[VideoBatch]:
     """One loader for all `steps`: `plan.accumulate` batches per step, workers live across epochs."""
     return DataLoader(
-        _ByEpoch(data),
+        _ByEpoch(data),  # type: ignore[arg-type]  # its items become batches in `collate`
         batch_sampler=_MicroBatches(plan, steps, rank),  # type: ignore[arg-type]  # any iterable of lists will do
         num_workers=workers,
         collate_fn=collate,

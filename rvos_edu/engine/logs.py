@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm.auto import tqdm
@@ -93,7 +94,7 @@ class RunLog:
             self.bar.write(text)
 
 
-def read_metrics(path: str | Path) -> list[dict[str, float | str]]:
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """Records of a metrics.jsonl; a last line that was cut short by a kill is left out."""
     records = []
     for line in Path(path).read_text(encoding="utf-8").splitlines(keepends=True):
