@@ -30,13 +30,15 @@ def write_page(
     page = Page(f"{report.name} on {report.data}", report.title)
     add_figures(page, report)
     ranked = sorted(report.results[0].expressions, key=lambda score: score.jf)
-    for title, scores in (("Best clips", ranked[::-1]), ("Worst clips", ranked)):
-        page.heading(title)
-        clips = [
+    groups = {
+        name: [
             clip_picture(score, model=model, dataset=dataset, config=config)
             for score in distinct_videos(scores, SHOWN)
         ]
-        page.figure(clip_grid({title: clips}), "Each row: one sentence and the mask of the voted query.")
+        for name, scores in (("best", ranked[::-1]), ("worst", ranked))
+    }
+    page.heading("Best and worst clips")
+    page.figure(clip_grid(dict(groups)), "Each row: one sentence and the mask of the voted query.")
     page.write(path)
 
 

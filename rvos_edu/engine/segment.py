@@ -6,6 +6,7 @@ all queries wait on disk, run-length coded, until the vote over the whole video 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,11 +73,14 @@ def segment(
         query = int(votes.argmax())
         voted = settings.inference.voting
         chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
-        stream = (nearest(spool.read(t, int(q)), source.size) for t, q in enumerate(chosen))
-        masks = collect(stream, frames=len(spool), size=source.size)
-    result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=sentence)
-    if out is not None:
-        write_result(Path(out), result, source, voting=voted, progress=progress)
+
+        def stream() -> Iterator[np.ndarray]:
+            return (nearest(spool.read(t, int(q)), source.size) for t, q in enumerate(chosen))
+
+        masks = collect(stream(), frames=len(spool), size=source.size)
+        result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=sentence)
+        if out is not None:  # streamed again: looking at the memory map would fill the memory with it
+            write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result
 
 

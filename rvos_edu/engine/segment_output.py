@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,25 +19,31 @@ from rvos_edu.viz.voting import voting_chart
 
 
 def write_result(
-    out: Path, result: Segmentation, source: FrameSource, *, voting: bool, progress: bool = False
+    out: Path,
+    result: Segmentation,
+    source: FrameSource,
+    masks: Iterable[np.ndarray],
+    *,
+    voting: bool,
+    progress: bool = False,
 ) -> None:
     """Write `overlay.mp4`, `masks/%05d.png` (0 and 255), `votes.json` and `votes.png`.
 
-    The overlay has the video's own size and frame rate. The folder is whole or not there; an earlier
-    result in it is replaced. One frame is in memory at a time.
+    `masks` gives those of `result` one by one, so that one frame is in memory at a time. The overlay has
+    the video's own size and frame rate. The folder is whole or not there; it replaces an earlier result.
 
     Raises:
         DataError: if `out` holds something else.
         StorageError: if the disk is full.
     """
     with result_dir(out, marker="votes.json") as folder:
-        masks = folder / "masks"
-        masks.mkdir()
+        pictures = folder / "masks"
+        pictures.mkdir()
         frames = tqdm(source, desc="writing", total=len(result.masks), disable=not progress)
         with VideoWriter(folder / "overlay.mp4", fps=source.fps, size=source.size) as writer:
-            for index, (frame, mask) in enumerate(zip(frames, result.masks, strict=True)):
+            for index, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
                 writer.write(overlay(frame, mask))
-                Image.fromarray(mask.astype(np.uint8) * 255).save(masks / f"{index:05d}.png")
+                Image.fromarray(mask.astype(np.uint8) * 255).save(pictures / f"{index:05d}.png")
         votes = {
             "expression": result.expression,
             "voting": voting,

@@ -186,7 +186,7 @@ def test_the_command_writes_table_json_and_page(command: Path, capsys: pytest.Ca
     assert "motion                  2   100.0" in table
     assert "J&F 90.0 (80.0 to 100.0), without voting" in table
     page = (folder / "index.html").read_text()
-    assert page.count("data:image/png;base64,") == 3 and "http" not in page
+    assert page.count("data:image/png;base64,") == 2 and "http" not in page
     assert report.results[0].overall.jf == 100.0
 
 
