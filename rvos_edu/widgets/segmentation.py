@@ -52,5 +52,10 @@ def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBo
 
     button.on_click(show)
     sentence.observe(show, names="value")
+
+    class Explorer(VBox):
+        def __repr__(self) -> str:  # what a page without a kernel shows
+            return "A widget: it needs a running kernel. `segmentation_figure` gives the picture without one."
+
     show(None)
-    return VBox([HBox([sentence, button]), message, picture])
+    return Explorer([HBox([sentence, button]), message, picture])
