@@ -76,22 +76,15 @@ def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
     set_seed(config.train.seed)
     data, clips = training_clips(config)
     valid = validation_videos(config) if config.train.evaluate_every else None
-    plan = BatchPlan(
-        clips, config.train.batch_size, config.train.accumulate, accelerator.num_processes, config.train.seed
-    )
-    model = initial_model(config).to(accelerator.device)
-    optimizer = accelerator.prepare_optimizer(build_optimizer(model, config.optimizer))
-    state = RunState(config, accelerator, model, optimizer, plan)
+    state = _first_state(config, accelerator, clips)
     set_seed(config.train.seed + accelerator.process_index)  # each process its own dropout
     if start is not None:
         load_checkpoint(start, state)
+    plan, rank, main = state.plan, accelerator.process_index, accelerator.is_main_process
     total = config.train.steps or config.train.epochs * plan.steps_per_epoch
     steps = range(state.progress.step, total)
-    loader = load_batches(
-        data, plan, steps=steps, rank=accelerator.process_index, workers=config.train.workers
-    )
+    batches = iter(load_batches(data, plan, steps=steps, rank=rank, workers=config.train.workers))
     schedule = Schedule(config.optimizer, plan.steps_per_epoch, total)
-    main = accelerator.is_main_process
     with RunLog(out, step=steps.start, total=total, enabled=main) as log, Interruption() as interruption:
         if main:
             _write_config(out, config)
@@ -99,7 +92,7 @@ def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
             f"Training {config.name}: {total} steps of {plan.clips_per_step} clips, {plan.steps_per_epoch} "
             f"steps per epoch, on {plan.processes} x {accelerator.device.type}. Results go to {out.resolve()}"
         )
-        _Loop(state, schedule, log, interruption, out, valid).run(iter(loader), steps)
+        _Loop(state, schedule, log, interruption, out, valid).run(batches, steps)
     return out / "model"
 
 
@@ -230,6 +223,15 @@ class _Loop:
     def _last_good(self) -> str:
         found = complete_checkpoints(self.out)
         return f"the last good checkpoint is {found[0]}" if found else "no checkpoint had been written yet"
+
+
+def _first_state(config: ExperimentConfig, accelerator: Accelerator, clips: list[int]) -> RunState:
+    """A run before its first step."""
+    train, processes = config.train, accelerator.num_processes
+    plan = BatchPlan(clips, train.batch_size, train.accumulate, processes, train.seed)
+    model = initial_model(config).to(accelerator.device)
+    optimizer = accelerator.prepare_optimizer(build_optimizer(model, config.optimizer))
+    return RunState(config, accelerator, model, optimizer, plan)
 
 
 def _wrap(state: RunState, *, learn_temporal_encoder: bool) -> nn.Module:
