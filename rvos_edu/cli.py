@@ -173,7 +173,7 @@ def _command(
 
 
 def _add_demo(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "demo", demo, examples=["rvos-edu demo", "rvos-edu demo --out /tmp/demo"])
+    parser = _command(commands, "demo", demo, examples=["rvos-edu demo", "rvos-edu demo --out runs/second"])
     parser.add_argument("--out", default="runs/demo", help="folder of report.html (default: %(default)s)")
 
 
