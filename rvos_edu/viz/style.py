@@ -62,10 +62,16 @@ R = TypeVar("R")
 class Figure(MatplotlibFigure):
     """A matplotlib figure that a notebook shows without pyplot."""
 
-    def to_png(self, *, dpi: float | None = None) -> bytes:
-        """The picture as PNG bytes, for a report; `dpi` dots per inch, by default the style's 150."""
+    def to_png(self) -> bytes:
+        """The picture as PNG bytes, for a report."""
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=dpi or "figure")
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+    def to_jpeg(self, *, dpi: float = 90, quality: int = 85) -> bytes:
+        """The picture as JPEG bytes, a fifth of the PNG's or less: for notebooks that stay small."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="jpeg", dpi=dpi, pil_kwargs={"quality": quality})
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
