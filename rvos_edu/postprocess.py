@@ -1,4 +1,4 @@
-"""Mask logits to masks at the video's own size (SPEC A6; order of the published code by default)."""
+"""Mask logits to masks at the video's own size (order of the published code by default)."""
 
 from __future__ import annotations
 

@@ -34,9 +34,7 @@ class Target:
         if self.masks.ndim != 4:
             raise ValueError(f"Target.masks must be [I, A, H, W], got shape {tuple(self.masks.shape)}")
         if not 0 <= self.referred < self.masks.shape[0]:
-            raise ValueError(
-                f"Target.referred must be in 0..{self.masks.shape[0] - 1}, got {self.referred}"
-            )
+            raise ValueError(f"Target.referred must be in 0..{self.masks.shape[0] - 1}, got {self.referred}")
         if self.visible is None:
             object.__setattr__(self, "visible", self.masks[self.referred].flatten(1).any(1))
         elif tuple(self.visible.shape) != (self.masks.shape[1],):

@@ -1,4 +1,4 @@
-"""Flip, resize and normalise clips (MTTR, section C.4; SPEC A7: one scale, no crop, flips swap words).
+"""Flip, resize and normalise clips (MTTR, section C.4: one scale, no crop, flips swap words).
 
 Every transform maps (sample, generator) to a sample; `group` does so for several sentences about one clip,
 with one draw and one copy of the frames.

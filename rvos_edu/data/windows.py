@@ -1,4 +1,4 @@
-"""Cut a video into training windows (MTTR, section 4 and published code; SPEC A7)."""
+"""Cut a video into training windows (MTTR, section 4 and published code)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluate a model on a split: J, F, J&F, P@K, IoU, mAP, and two protocols (MTTR, section 4; SPEC A8)."""
+"""Evaluate a model on a split: J, F, J&F, P@K, IoU, mAP, and two protocols (MTTR, section 4)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Train the nano RoBERTa by masked language modelling on the sentences of Moving Shapes, with its tokenizer.
 
-The model sees pairs of sentences that say the same thing in other words: a masked colour can only be told from
-the other sentence. On single sentences all colours are as good as each other, and their features fall together.
+The model sees pairs of sentences that say the same thing in other words: a masked colour can only be told
+from the other sentence. On single sentences all colours are as good as each other, and their features fall
+together: then no transformer on top of them learns to tell red from blue.
 
 python -m rvos_edu.engine.pretrain_text --out runs/nano-roberta
 """
@@ -106,7 +107,7 @@ def train_tokenizer(sentences: list[str], settings: Settings) -> PreTrainedToken
 
 
 def mask_tokens(ids: Tensor, settings: Settings, rng: torch.Generator, vocab: int) -> tuple[Tensor, Tensor]:
-    """Of the chosen tokens 60 % become <mask>, 10 % another one, 30 % stay (RoBERTa: 80, 10, 10); int [B, L]."""
+    """Inputs and labels, int [B, L]; of the chosen tokens 60 % become <mask>, 10 % another one, 30 % stay."""
     chosen = (torch.rand(ids.shape, generator=rng) < settings.masked) & (ids > 2)
     kind = torch.rand(ids.shape, generator=rng)
     changed = torch.where(chosen & (kind < 0.6), SPECIAL.index("<mask>"), ids)

@@ -1,4 +1,4 @@
-"""Scores of predictions, one record per expression and sums over images (SPEC A8, DATASETS 1.4 and 3.6)."""
+"""Scores of predictions, one record per expression and sums over images."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
 """Sentences of Moving Shapes: their meaning on a scene, and the words that say it.
 
-A sentence is a set of predicates ("attribute", "value"). `fits` evaluates it on the facts of a scene; a sentence
-is used only where exactly one object fits, and where it stays true with a margin that a viewer would accept.
+A sentence is a set of predicates ("attribute", "value"). `fits` evaluates it on the facts of a scene; a
+sentence is used only where exactly one object fits, and where it stays true with a margin that a viewer would
+accept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rvos_edu.data.moving_shapes.scene import HEIGHT, WIDTH, opposite
+from rvos_edu.data.moving_shapes.scene import HEIGHT, WIDTH, Body, opposite
 
 CATEGORIES = ("colour", "shape", "size", "place", "motion", "combined", "late entry")
 Predicate = tuple[str, str]
@@ -63,10 +64,10 @@ class Expression:
     candidates: int
 
 
-def gather_facts(scene_bodies, centres: np.ndarray, visible: np.ndarray) -> list[Facts]:
+def gather_facts(bodies: Sequence[Body], centres: np.ndarray, visible: np.ndarray) -> list[Facts]:
     """Facts per object from its body, centres [T, I, 2] in pixels and visibility bool [T, I]."""
     facts = []
-    for k, body in enumerate(scene_bodies):
+    for k, body in enumerate(bodies):
         seen = visible[:, k] if visible[:, k].any() else np.ones(len(visible), bool)
         x, y = centres[seen, k].mean(0)
         facts.append(
@@ -160,7 +161,7 @@ def _deciding(category: str, needed: list[Predicate]) -> Predicate:
 def _clear(
     facts: list[Facts], target: Facts, predicates: tuple[Predicate, ...], category: str, rest: list[Facts]
 ) -> bool:
-    """True with a margin: sides and extremes by a distance; motion only among objects that move the other way.
+    """True with a margin: sides and extremes by a distance; motion only among objects that move against it.
 
     The last rule makes sure that neither a single frame nor a shuffled clip gives the answer: all other
     candidates move on the same axis, and none of them comes in or goes out.
@@ -267,7 +268,7 @@ LEVEL_CATEGORIES = {
 
 
 def write_expressions(facts: list[Facts], rng: np.random.Generator, level: str = "full") -> list[Expression]:
-    """Sentences about a video: some of each category that its level allows, one at least per object if possible."""
+    """Sentences about a video: some of each category that its level allows, about each object if possible."""
     pool: dict[str, list[tuple[Facts, tuple[Predicate, ...], int]]] = {name: [] for name in CATEGORIES}
     for target in facts:
         if any(target.visible):

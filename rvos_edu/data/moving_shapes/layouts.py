@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +22,7 @@ from rvos_edu.data.moving_shapes.render import render
 from rvos_edu.data.moving_shapes.scene import LEVELS, VERSION, Scene, generator, sample_scene
 from rvos_edu.errors import DataError
 
+Written = tuple[str, dict[str, Any], dict[str, Any]]  # name, sentences and frames, objects
 FRAME_STEP = 5
 PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, 0, 0, 128, 128, 0, 128] + [64] * 750
 
@@ -90,7 +93,7 @@ def make(
     test: int = 200,
     workers: int | None = None,
 ) -> Path:
-    """Write Moving Shapes below `root` in the Refer-YouTube-VOS layout; the same bytes for the same arguments.
+    """Write Moving Shapes below `root` in the Refer-YouTube-VOS layout; same arguments, same bytes.
 
     Written under a temporary name and renamed, so that a half-made dataset is never taken for a whole one.
 
@@ -128,7 +131,9 @@ def make(
     return root
 
 
-def _run(write, jobs: list[tuple[str, int]], workers: int, where: str) -> list[tuple[str, dict, dict]]:
+def _run(
+    write: Callable[[tuple[str, int]], Written], jobs: list[tuple[str, int]], workers: int, where: str
+) -> list[Written]:
     bar = partial(tqdm, total=len(jobs), desc=f"Moving Shapes -> {where}", unit="video")
     if workers <= 1 or len(jobs) < 16:
         return list(bar(map(write, jobs)))
@@ -136,7 +141,7 @@ def _run(write, jobs: list[tuple[str, int]], workers: int, where: str) -> list[t
         return list(bar(pool.map(write, jobs, chunksize=8)))
 
 
-def _write_video(root: str, level: str, seed: int, job: tuple[str, int]) -> tuple[str, dict, dict]:
+def _write_video(root: str, level: str, seed: int, job: tuple[str, int]) -> Written:
     split, index = job
     video = generate_video(level, seed, split, index)
     pictures = Path(root, split, "JPEGImages", video.name)
@@ -170,7 +175,7 @@ def _write_video(root: str, level: str, seed: int, job: tuple[str, int]) -> tupl
     return video.name, {"expressions": expressions, "frames": names}, {"objects": objects}
 
 
-def _write_split(root: Path, split: str, entries: list[tuple[str, dict, dict]]) -> None:
+def _write_split(root: Path, split: str, entries: list[Written]) -> None:
     entries = sorted(entries, key=lambda e: e[0])
     folder = root / "meta_expressions" / split
     folder.mkdir(parents=True, exist_ok=True)
