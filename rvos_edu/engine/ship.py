@@ -34,19 +34,19 @@ def ship(name: str, run: Path, *, assets: Path = ASSETS, logs: Path = LOGS) -> P
         run: what the training wrote.
 
     Raises:
-        CheckpointError: if the run holds no weights.
+        CheckpointError: if the run holds no weights or no log; then nothing is changed.
     """
     target = assets / name
+    log = run / ("log.jsonl" if name in PARTS else "metrics.jsonl")
+    for path in (*(run / source for source in PARTS.get(name, ())), log):
+        if not path.is_file():
+            raise CheckpointError(f"{run} holds no {path.name}: train {name} first")
     if name in PARTS:
         with atomic_dir(target) as folder:
             for source, wanted in PARTS[name].items():
-                if not (run / source).is_file():
-                    raise CheckpointError(f"{run} holds no {source}: train {name} first")
                 shutil.copyfile(run / source, folder / wanted)
-        log = run / "log.jsonl"
     else:
         MTTR.from_pretrained(run / "model").save_pretrained(target, dtype=torch.float16)
-        log = run / "metrics.jsonl"
     logs.mkdir(parents=True, exist_ok=True)
     with atomic_write(logs / f"{name}.jsonl") as temporary:
         shutil.copyfile(log, temporary)
