@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -115,16 +116,7 @@ def evaluate(
             bar.update(len(clips))
     if not scores:
         raise DataError("there is no expression to evaluate: the dataset is empty")
-    return EvaluationResult(
-        overall=summarise_group(scores),
-        categories=summarise_categories(scores),
-        late_entry=summarise_group(s for s in scores if s.late),
-        images=summarise_images(images.voted, images.precision),
-        images_per_frame=summarise_images(images.per_frame),
-        shuffled=summarise_shuffled(shuffled) if shuffle else None,
-        swapped=summarise_swapped(scores) if swap else None,
-        expressions=scores,
-    )
+    return _summarise(scores, images, shuffled if shuffle else None, swap=swap)
 
 
 def run(
@@ -145,61 +137,37 @@ def run(
 
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
-        data: name of the dataset.
-        root: its folder; Moving Shapes is made on first use.
-        split: which split.
-        level: of Moving Shapes.
+        data, root, split, level: as for `rvos_edu.data.load`.
         seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
-        limit: number of videos per seed; default all.
-        out: folder for `table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`;
-            default `runs/evaluate-<model>-<data>-<split>`.
-        shuffle_frames: also show motion sentences with the frames in random order; default on Moving Shapes.
-        swap_sentences: also score outputs for another object's sentence; default on Moving Shapes.
-        batch_size: videos per forward pass.
+        limit, batch_size: videos per seed (default all), videos per forward pass.
+        out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
+        shuffle_frames, swap_sentences: also run these protocols (see `evaluate`); default on Moving Shapes.
 
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
     _check_counts(limit=limit, batch_size=batch_size)
     shapes = data == "moving-shapes"
-    if seeds is not None and (not shapes or root is not None) and len(seeds) > 1:
-        raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")
+    _check_seeds(seeds, generated=shapes and root is None)
     network, config = load_model(model)
     started = time.monotonic()
-    datasets, results = [], []
-    for seed in seeds or [0]:
-        # Other seeds than the default are made for evaluation only: without training videos.
-        train_videos = None if seed == 0 or split == "train" else 0
-        dataset = load(data, split=split, root=root, level=level, seed=seed, train_videos=train_videos)
-        results.append(
-            evaluate(
-                network,
-                dataset,
-                config=config,
-                limit=limit,
-                batch_size=batch_size,
-                shuffle=shapes if shuffle_frames is None else shuffle_frames,
-                swap=shapes if swap_sentences is None else swap_sentences,
-                seed=seed,
-            )
-        )
-        datasets.append(dataset)
+    datasets = [(seed, _load(data, split, root, level, seed)) for seed in seeds or [0]]
+    shuffle = shapes if shuffle_frames is None else shuffle_frames
+    swap = shapes if swap_sentences is None else swap_sentences
+    score = partial(evaluate, network, config=config, limit=limit, batch_size=batch_size)
+    results = [score(dataset, shuffle=shuffle, swap=swap, seed=seed) for seed, dataset in datasets]
     report = EvaluationReport(
         model=str(model),
         data=data,
         split=split,
         level=level if shapes else None,
-        seeds=list(seeds or [0]),
+        seeds=[seed for seed, _ in datasets],
         clips=[len({score.clip for score in result.expressions}) for result in results],
         results=results,
         seconds=time.monotonic() - started,
     )
     folder = Path(out or f"runs/evaluate-{Path(str(model)).name}-{data}-{split}")
-    with result_dir(folder, marker="evaluation.json") as temporary:
-        write_report(temporary, report)
-        write_page(temporary / "index.html", report, model=network, dataset=datasets[0], config=config)
-    print(report.table())
-    print(f"written: {folder}/index.html, table.txt, evaluation.json, expressions.jsonl")
+    _write(folder, report, model=network, dataset=datasets[0][1], config=config)
     return report
 
 
@@ -208,6 +176,38 @@ def evenly(count: int, limit: int | None) -> list[int]:
     if limit is None or limit >= count:
         return list(range(count))
     return [int(i * count / limit) for i in range(limit)]
+
+
+def _load(data: str, split: str, root: str | None, level: str, seed: int) -> VideoDataset:
+    """The split; other seeds of Moving Shapes than the default are made without training videos."""
+    train_videos = None if seed == 0 or split == "train" else 0
+    return load(data, split=split, root=root, level=level, seed=seed, train_videos=train_videos)
+
+
+def _write(
+    folder: Path, report: EvaluationReport, *, model: MTTR, dataset: VideoDataset, config: ExperimentConfig
+) -> None:
+    """`table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`, all or none."""
+    with result_dir(folder, marker="evaluation.json") as temporary:
+        write_report(temporary, report)
+        write_page(temporary / "index.html", report, model=model, dataset=dataset, config=config)
+    print(report.table())
+    print(f"written: {folder}/index.html, table.txt, evaluation.json, expressions.jsonl")
+
+
+def _summarise(
+    scores: list[ExpressionScore], images: ImageScores, shuffled: list[ShuffledScore] | None, *, swap: bool
+) -> EvaluationResult:
+    return EvaluationResult(
+        overall=summarise_group(scores),
+        categories=summarise_categories(scores),
+        late_entry=summarise_group(s for s in scores if s.late),
+        images=summarise_images(images.voted, images.precision),
+        images_per_frame=summarise_images(images.per_frame),
+        shuffled=None if shuffled is None else summarise_shuffled(shuffled),
+        swapped=summarise_swapped(scores) if swap else None,
+        expressions=scores,
+    )
 
 
 def _score_shuffled(
@@ -232,3 +232,8 @@ def _check_counts(**values: int | None) -> None:
     for name, value in values.items():
         if value is not None and value < 1:
             raise ConfigError(f"{name} must be at least 1, got {value}")
+
+
+def _check_seeds(seeds: list[int] | None, *, generated: bool) -> None:
+    if seeds is not None and len(seeds) > 1 and not generated:
+        raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")

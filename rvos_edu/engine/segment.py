@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,7 @@ def segment(
         out: folder to write `overlay.mp4`, `masks/%05d.png`, `votes.json` and `votes.png` into.
         voting: one query for the whole video (TSVS); False: each frame's best query. Default: the preset's.
         config: settings of resizing and inference; default: those of the model's preset.
-        max_frames: longest video that is one window; default: the preset's.
-        overlap: frames that neighbouring windows share; default: the preset's.
+        max_frames, overlap: longest single window, frames that windows share; default: the preset's.
         progress: show a bar.
 
     Returns:
@@ -73,15 +73,17 @@ def segment(
         query = int(votes.argmax())
         voted = settings.inference.voting
         chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
-
-        def stream() -> Iterator[np.ndarray]:
-            return (nearest(spool.read(t, int(q)), source.size) for t, q in enumerate(chosen))
-
+        stream = partial(_enlarged, spool, chosen, source.size)
         masks = collect(stream(), frames=len(spool), size=source.size)
         result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=sentence)
         if out is not None:  # streamed again: looking at the memory map would fill the memory with it
             write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result
+
+
+def _enlarged(spool: MaskSpool, chosen: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """The mask of the chosen query of every frame, bool [H, W] at `size`."""
+    return (nearest(spool.read(t, int(query)), size) for t, query in enumerate(chosen))
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class _Reader:
     def _shrink(self, frame: np.ndarray) -> Tensor:
         """uint8 [H, W, 3] to the float32 [3, H', W'] that the model is shown."""
         sample = VideoSample(
-            frames=torch.from_numpy(frame).permute(2, 0, 1)[None],
+            frames=torch.tensor(frame).permute(2, 0, 1)[None],  # a copy: decoded frames can be read-only
             expression="",
             target=None,
             annotated=(0,),
