@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rvos_edu import checkpoints, data, losses, matching, metrics, models, structures, viz, voting
+    from rvos_edu import (
+        checkpoints,
+        config,
+        data,
+        errors,
+        losses,
+        matching,
+        metrics,
+        models,
+        structures,
+        viz,
+        voting,
+    )
     from rvos_edu.config import ExperimentConfig, MTTRConfig
     from rvos_edu.engine.segment import segment
     from rvos_edu.errors import CheckpointError, ConfigError, DataError, RVOSError
@@ -46,7 +58,8 @@ _HOMES = {
     "segment": "engine.segment",
 }
 _MODULES = (
-    "checkpoints", "data", "losses", "matching", "metrics", "models", "structures", "viz", "voting",
+    "checkpoints", "config", "data", "errors", "losses", "matching", "metrics", "models", "structures", "viz",
+    "voting",
 )  # fmt: skip
 
 __all__ = [
@@ -64,7 +77,9 @@ __all__ = [
     "VideoSample",
     "__version__",
     "checkpoints",
+    "config",
     "data",
+    "errors",
     "load_config",
     "losses",
     "matching",

@@ -29,7 +29,7 @@ def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, .
     """Tensors by name, on the CPU; a wrapping dict and `module.` prefixes are taken off.
 
     Args:
-        source: a .safetensors file, a file of `torch.save`, or the dict itself.
+        source: a .safetensors file, a file of `torch.save`, or the dict itself (of tensors or numpy arrays).
         wrappers: keys under which published files keep the weights.
 
     Raises:
@@ -40,7 +40,8 @@ def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, .
         if isinstance(values.get(key), Mapping):
             values = values[key]
             break
-    state = {str(k).removeprefix("module."): v for k, v in values.items() if isinstance(v, Tensor)}
+    tensors = ((k, torch.from_numpy(v) if isinstance(v, np.ndarray) else v) for k, v in values.items())
+    state = {str(k).removeprefix("module."): v for k, v in tensors if isinstance(v, Tensor)}
     if not state:
         where = "the given dict" if isinstance(source, Mapping) else str(source)
         raise CheckpointError(f"{where} holds no tensors: expected weights, perhaps under {list(wrappers)}")

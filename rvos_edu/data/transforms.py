@@ -21,13 +21,13 @@ from rvos_edu.structures import Target, VideoSample
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
 STD = (0.229, 0.224, 0.225)
-_DIRECTION = re.compile(r"\b(left|right)(?=\b|most|wards?|-)", re.IGNORECASE)
+_DIRECTION = re.compile(r"\b(left|right)(?=\b|most|wards?|hand|-)", re.IGNORECASE)
 
 
 def swap_directions(text: str) -> str:
     """The sentence about the mirrored video: left and right change places, as words.
 
-    "bright" stays, "leftmost" becomes "rightmost", "right-hand" becomes "left-hand".
+    "bright" stays, "leftmost" becomes "rightmost", "right-hand" "left-hand", "righthand" "lefthand".
     """
     return _DIRECTION.sub(_swap, text)
 

@@ -40,6 +40,12 @@ def test_a_file_as_published(state: dict[str, Tensor], tmp_path: Path) -> None:
     assert all(value.equal(expected[key]) for key, value in model.state_dict().items())
 
 
+def test_numpy_arrays_are_as_good_as_tensors(state: dict[str, Tensor]) -> None:
+    model = load({key: value.numpy() for key, value in state.items()})
+    expected = parity.published_model().state_dict()
+    assert all(value.equal(expected[key]) for key, value in model.state_dict().items())
+
+
 def test_sizes_are_read(state: dict[str, Tensor]) -> None:
     config = load(state).config
     described = parity.read_json("mttr_nano")["config"]

@@ -49,6 +49,7 @@ def sample(height: int = 4, width: int = 6, frames: int = 2, expression: str = "
         ("the leftmost and the rightmost dog", "the rightmost and the leftmost dog"),
         ("moving leftwards, then rightward", "moving rightwards, then leftward"),
         ("on the left-hand side, upper-right", "on the right-hand side, upper-left"),
+        ("on the lefthand side", "on the righthand side"),
         ("Left LEFT left, John's Right.", "Right RIGHT right, John's Left."),
         (
             "an upright copyright of leftovers, brightest, lefty",

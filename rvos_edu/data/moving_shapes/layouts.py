@@ -113,7 +113,7 @@ def make(
     jobs = [(split, index) for split, size in sizes.items() for index in range(size)]
     write = partial(_write_video, str(partial_root), level, seed)
     try:
-        entries = _run(write, jobs, workers or len(os.sched_getaffinity(0)), str(root))
+        entries = _run(write, jobs, workers or available_cores(), str(root))
         for split, size in sizes.items():
             if size:
                 _write_split(
@@ -129,6 +129,11 @@ def make(
         shutil.rmtree(partial_root, ignore_errors=True)
         raise
     return root
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import filecmp
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from rvos_edu.data import swap_directions
 from rvos_edu.data.moving_shapes import LEVELS, generate_video, make
+from rvos_edu.data.moving_shapes.layouts import available_cores
 from rvos_edu.data.moving_shapes.render import polygon_of, signed_distance
 from rvos_edu.data.moving_shapes.scene import FRAMES, HEIGHT, WIDTH, generator, sample_scene
 from rvos_edu.errors import DataError
@@ -32,6 +34,13 @@ SIZES = {"train": 4, "valid": 2, "test": 60}
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("shapes") / "full", seed=11, workers=1, **SIZES)
+
+
+@pytest.mark.parametrize("system", ["linux", "one without affinities"])
+def test_at_least_one_core_works(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if system != "linux":
+        monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 
 def read(root: Path, split: str) -> tuple[dict, dict]:
