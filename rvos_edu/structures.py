@@ -18,7 +18,8 @@ class Target:
     """The truth about one (clip, expression) pair.
 
     Args:
-        masks: bool [I, A, H, W], one mask sequence per instance; all-False where invisible.
+        masks: bool [I, A, H, W] (other numbers: true where not 0), one mask sequence per instance; all-False
+            where invisible.
         referred: index in 0..I-1 of the instance that the expression refers to.
         visible: bool [A], frames in which the referred object is visible; default: mask not empty.
 
@@ -35,12 +36,15 @@ class Target:
             raise ValueError(f"Target.masks must be [I, A, H, W], got shape {tuple(self.masks.shape)}")
         if not 0 <= self.referred < self.masks.shape[0]:
             raise ValueError(f"Target.referred must be in 0..{self.masks.shape[0] - 1}, got {self.referred}")
+        object.__setattr__(self, "masks", self.masks.bool())
         if self.visible is None:
             object.__setattr__(self, "visible", self.masks[self.referred].flatten(1).any(1))
         elif tuple(self.visible.shape) != (self.masks.shape[1],):
             raise ValueError(
                 f"Target.visible must be [A] = [{self.masks.shape[1]}], got {tuple(self.visible.shape)}"
             )
+        else:
+            object.__setattr__(self, "visible", self.visible.bool())
 
     def keep_frames(self, indices: Tensor) -> Target:
         """The same truth for a subset of the annotated frames; `indices` int [A']."""
