@@ -12,7 +12,7 @@ from rvos_edu.errors import DataError
 
 MASK_MODES = ("P", "L")  # any other mode would need re-quantising, which silently renumbers objects
 FRAME_MODES = ("RGB", "RGBA", "RGBX", "RGBa", "L", "LA", "La", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 def read_frame(path: str | Path) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -146,7 +147,7 @@ class _GifReader(VideoReader):
         try:
             with Image.open(self.path) as image:
                 yield image
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{self.path} cannot be read as a GIF: {error}") from error

@@ -101,7 +101,8 @@ class TextEncoder(nn.Module):
 
         Raises:
             DataError: for an empty sentence or one that is too long.
-            ValueError: for strings without a tokenizer, or malformed token ids.
+            CheckpointError: for strings without a tokenizer.
+            ValueError: for malformed token ids.
         """
         if not isinstance(expressions, Mapping):
             expressions = self.tokenize(expressions)
@@ -115,13 +116,13 @@ class TextEncoder(nn.Module):
 
         Raises:
             DataError: for an empty sentence or one that is too long.
-            ValueError: without a tokenizer.
+            CheckpointError: without a tokenizer.
         """
         if isinstance(expressions, str):
             raise ValueError(f"expressions must be a list of sentences, got the string {expressions!r}")
         sentences = [clean(sentence) for sentence in expressions]
         if self.tokenizer is None:
-            raise ValueError(
+            raise CheckpointError(
                 "this model has no tokenizer and understands no sentences: build it with tokenizer=..., "
                 "or pass {'input_ids': ..., 'attention_mask': ...}"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
+import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -64,14 +65,17 @@ class Figure(MatplotlibFigure):
 
     def to_png(self) -> bytes:
         """The picture as PNG bytes, for a report."""
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return self._encoded(format="png")
 
     def to_jpeg(self, *, dpi: float = 90, quality: int = 85) -> bytes:
         """The picture as JPEG bytes, a fifth of the PNG's or less: for notebooks that stay small."""
+        return self._encoded(format="jpeg", dpi=dpi, pil_kwargs={"quality": quality})
+
+    def _encoded(self, **options: Any) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="jpeg", dpi=dpi, pil_kwargs={"quality": quality})
+        with warnings.catch_warnings():  # a sentence may hold letters that the font lacks: drawn as boxes
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            self.savefig(buffer, **options)
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
