@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from rvos_edu.data.collate import collate
-from rvos_edu.errors import ConfigError
+from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.structures import VideoBatch, VideoSample
 
 
@@ -82,16 +82,24 @@ class BatchPlan:
 
 def load_batches(
     data: EpochData, plan: BatchPlan, *, steps: range, rank: int, workers: int
-) -> DataLoader[VideoBatch]:
-    """One loader for all `steps`: `plan.accumulate` batches per step, workers live across epochs."""
-    return DataLoader(
+) -> Iterator[VideoBatch]:
+    """The batches of all `steps`, `plan.accumulate` per step; worker processes live across epochs.
+
+    Raises:
+        DataError: as `data` raises it, also from a worker process.
+    """
+    loader: DataLoader[VideoBatch | RVOSError] = DataLoader(
         _ByEpoch(data),  # type: ignore[arg-type]  # its items become batches in `collate`
         batch_sampler=_MicroBatches(plan, steps, rank),  # type: ignore[arg-type]  # any iterable of lists will do
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=_collate,
         worker_init_fn=_leave_signals_to_the_main_process,
         generator=torch.Generator().manual_seed(plan.seed),  # else it draws from dropout's generator
     )
+    for batch in loader:
+        if isinstance(batch, RVOSError):
+            raise batch
+        yield batch
 
 
 @dataclass(frozen=True)
@@ -104,16 +112,31 @@ class _MicroBatches:
         return self.plan.micro_batches(self.steps, self.rank)
 
 
-class _ByEpoch(Dataset[list[VideoSample]]):
-    """The index carries the epoch, so that workers need not be told when a new one begins."""
+class _ByEpoch(Dataset[list[VideoSample] | RVOSError]):
+    """The index carries the epoch, so that workers need not be told when a new one begins.
+
+    Errors of users are returned: raised in a worker, they would arrive with a traceback as their message.
+    """
 
     def __init__(self, data: EpochData) -> None:
         self.data = data
 
-    def __getitem__(self, key: tuple[int, int]) -> list[VideoSample]:
+    def __getitem__(self, key: tuple[int, int]) -> list[VideoSample] | RVOSError:
         epoch, index = key
         self.data.set_epoch(epoch)
-        return self.data[index]
+        try:
+            return self.data[index]
+        except RVOSError as error:
+            return error
+
+
+def _collate(clips: list[list[VideoSample] | RVOSError]) -> VideoBatch | RVOSError:
+    good: list[list[VideoSample]] = []
+    for clip in clips:
+        if isinstance(clip, RVOSError):
+            return clip
+        good.append(clip)
+    return collate(good)
 
 
 def _leave_signals_to_the_main_process(_: int) -> None:

@@ -14,7 +14,7 @@ from rvos_edu.data import VideoDataset, load
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, load_model, predict, truth_of
-from rvos_edu.engine.outputs import result_dir
+from rvos_edu.engine.outputs import check_replaceable, result_dir
 from rvos_edu.engine.protocols import other_sentence, shuffle_frames_of
 from rvos_edu.engine.scoring import (
     ExpressionScore,
@@ -36,6 +36,8 @@ from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.metrics import AveragePrecision
 from rvos_edu.models import MTTR
 from rvos_edu.structures import VideoSample
+
+MARKER = "evaluation.json"  # tells a folder of this command from others
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def run(
     _check_counts(limit=limit, batch_size=batch_size)
     shapes = data == "moving-shapes"
     _check_seeds(seeds, generated=shapes and root is None)
+    folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
     started = time.monotonic()
     datasets = [(seed, _load(data, split, root, level, seed)) for seed in seeds or [0]]
@@ -166,7 +169,6 @@ def run(
         results=results,
         seconds=time.monotonic() - started,
     )
-    folder = Path(out or f"runs/evaluate-{Path(str(model)).name}-{data}-{split}")
     _write(folder, report, model=network, dataset=datasets[0][1], config=config)
     return report
 
@@ -188,7 +190,7 @@ def _write(
     folder: Path, report: EvaluationReport, *, model: MTTR, dataset: VideoDataset, config: ExperimentConfig
 ) -> None:
     """`table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`, all or none."""
-    with result_dir(folder, marker="evaluation.json") as temporary:
+    with result_dir(folder, marker=MARKER) as temporary:
         write_report(temporary, report)
         write_page(temporary / "index.html", report, model=model, dataset=dataset, config=config)
     print(report.table())
@@ -237,3 +239,5 @@ def _check_counts(**values: int | None) -> None:
 def _check_seeds(seeds: list[int] | None, *, generated: bool) -> None:
     if seeds is not None and len(seeds) > 1 and not generated:
         raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")
+    if seeds is not None and min(seeds, default=0) < 0:
+        raise ConfigError(f"seeds must be 0 or more, got {seeds}")

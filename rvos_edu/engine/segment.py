@@ -21,7 +21,8 @@ from rvos_edu.data import eval_transform
 from rvos_edu.engine.frame_source import FrameSource, open_frames
 from rvos_edu.engine.inference import Geometry, enlarge, load_model
 from rvos_edu.engine.linking import Window, link_queries, windows
-from rvos_edu.engine.segment_output import write_result
+from rvos_edu.engine.outputs import check_replaceable
+from rvos_edu.engine.segment_output import MARKER, write_result
 from rvos_edu.engine.spool import MaskSpool, collect, encode, nearest
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.models import MTTR
@@ -58,15 +59,15 @@ def segment(
         The masks at the video's own size; those of very long videos are a memory map of a temporary file.
 
     Raises:
-        DataError: no such video, damaged video, no frames, or a sentence that is empty or too long.
+        DataError: no such video, damaged or empty video, an empty or too long sentence, other files in `out`.
         ConfigError: an impossible window.
     """
+    if out is not None:
+        check_replaceable(out, marker=MARKER)
     network, preset = load_model(model)
     settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
-    sentence = clean(expression)
-    tokens = network.text_encoder.tokenize([sentence])
     source = open_frames(frames)
-    reader = _Reader(network, tokens, settings, source)
+    reader = _Reader(network, network.text_encoder.tokenize([clean(expression)]), settings, source)
     with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
         probabilities = reader.read(spool, progress=progress)
         votes = probabilities.sum(1)
@@ -75,7 +76,7 @@ def segment(
         chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
         stream = partial(_enlarged, spool, chosen, source.size)
         masks = collect(stream(), frames=len(spool), size=source.size)
-        result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=sentence)
+        result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=clean(expression))
         if out is not None:  # streamed again: looking at the memory map would fill the memory with it
             write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result

@@ -17,6 +17,8 @@ from rvos_edu.structures import Segmentation
 from rvos_edu.viz.overlay import overlay
 from rvos_edu.viz.voting import voting_chart
 
+MARKER = "votes.json"  # tells a folder of this command from others
+
 
 def write_result(
     out: Path,
@@ -36,7 +38,7 @@ def write_result(
         DataError: if `out` holds something else.
         StorageError: if the disk is full.
     """
-    with result_dir(out, marker="votes.json") as folder:
+    with result_dir(out, marker=MARKER) as folder:
         pictures = folder / "masks"
         pictures.mkdir()
         frames = tqdm(source, desc="writing", total=len(result.masks), disable=not progress)
@@ -51,6 +53,6 @@ def write_result(
             "votes": result.votes.round(4).tolist(),
             "probabilities": result.probabilities.round(4).tolist(),
         }
-        (folder / "votes.json").write_text(json.dumps(votes), encoding="utf-8")
+        (folder / MARKER).write_text(json.dumps(votes), encoding="utf-8")
         chart = voting_chart(result.probabilities, chosen=result.query, title=result.expression)
         (folder / "votes.png").write_bytes(chart.to_png())

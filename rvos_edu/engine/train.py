@@ -6,8 +6,9 @@ import gc
 import math
 import random
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
     plan, rank, main = state.plan, accelerator.process_index, accelerator.is_main_process
     total = config.train.steps or config.train.epochs * plan.steps_per_epoch
     steps = range(state.progress.step, total)
-    batches = iter(load_batches(data, plan, steps=steps, rank=rank, workers=config.train.workers))
+    batches = load_batches(data, plan, steps=steps, rank=rank, workers=config.train.workers)
     schedule = Schedule(config.optimizer, plan.steps_per_epoch, total)
-    with RunLog(out, step=steps.start, total=total, enabled=main) as log, Interruption() as interruption:
+    log = RunLog(out, step=steps.start, total=total, enabled=main)
+    with log, Interruption() as interruption, _without_false_alarms():
         if main:
             _write_config(out, config)
         log.say(
@@ -247,7 +249,22 @@ def _wrap(state: RunState, *, learn_temporal_encoder: bool) -> nn.Module:
     return DistributedDataParallel(state.model, broadcast_buffers=False)
 
 
+@contextmanager
+def _without_false_alarms() -> Iterator[None]:
+    """Silence warnings of several processes that tell the user nothing.
+
+    The successor of `broadcast_buffers` exists since torch 2.15 only; gradients of 1x1 convolutions have
+    other strides than the buckets they are sent in, which costs nothing at these sizes.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        yield
+
+
 def _starting_point(out: Path, resume: bool) -> Path | None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file: expected the name of a folder for the run")
     if resume:
         return newest_checkpoint(out)
     found = complete_checkpoints(out)
