@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -140,9 +142,11 @@ def _run(
     write: Callable[[tuple[str, int]], Written], jobs: list[tuple[str, int]], workers: int, where: str
 ) -> list[Written]:
     bar = partial(tqdm, total=len(jobs), desc=f"Moving Shapes -> {where}", unit="video")
-    if workers <= 1 or len(jobs) < 16:
+    # Forked, or not at all: a spawned process first runs the caller's script again, which may be what makes
+    # the data, without a guard around it. One process needs about a minute for the default size.
+    if workers <= 1 or len(jobs) < 16 or not sys.platform.startswith("linux"):
         return list(bar(map(write, jobs)))
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
         return list(bar(pool.map(write, jobs, chunksize=8)))
 
 

@@ -6,6 +6,8 @@ import collections
 import filecmp
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +143,19 @@ def test_the_same_bytes_again_whatever_the_number_of_workers(tmp_path: Path) -> 
     assert sorted(p.name for p in (other / "train/JPEGImages").iterdir()) != sorted(
         p.name for p in (first / "train/JPEGImages").iterdir()
     )
+
+
+def test_a_script_without_a_main_guard_may_make_it(tmp_path: Path) -> None:
+    """Whatever the start method of processes is: "spawn" would run the script again in every process."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        "multiprocessing.set_start_method('spawn', force=True)\n"
+        "from rvos_edu.data.moving_shapes import make\n"
+        "make(sys.argv[1], level='1', train=16, valid=0, test=0, workers=2)\n"
+    )
+    subprocess.run([sys.executable, script, tmp_path / "made"], check=True, capture_output=True, timeout=300)
+    assert len(list((tmp_path / "made" / "train" / "JPEGImages").iterdir())) == 16
 
 
 def test_scenes_of_a_seed_never_change() -> None:
