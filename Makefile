@@ -69,8 +69,7 @@ weights: $(STAMP)  ## train every shipped weight anew (an hour and a half)
 	$(BIN)/python -m rvos_edu.engine.pretrain_text --out runs/nano-roberta
 	$(BIN)/python -m rvos_edu.engine.pretrain_video --out runs/nano-video-swin
 	$(BIN)/python -m rvos_edu.engine.ship nano-roberta nano-video-swin
-	OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true $(BIN)/torchrun --nproc_per_node 2 -m rvos_edu.cli train \
-	  --config nano-mttr --out runs/nano-mttr --train.batch_size 4 --train.workers 1
+	BIN=$(BIN) data_scripts/train_nano_mttr.sh runs
 	$(BIN)/python -m rvos_edu.engine.ship nano-mttr
 
 checksums: $(STAMP)  ## after the shipped weights were remade
