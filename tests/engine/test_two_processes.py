@@ -25,7 +25,7 @@ TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # `--cpu` starts one process whatever --num_processes says; without GPUs `--multi_gpu` starts all, on gloo.
 ACCELERATE = [
     *["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"],
-    *["--mixed_precision", "no", "--dynamo_backend", "no"],
+    *["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"],  # 0: a free one
 ]
 
 
