@@ -46,6 +46,7 @@ lab: $(STAMP)  ## open the course in JupyterLab
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 
 test: export OMP_NUM_THREADS := 1

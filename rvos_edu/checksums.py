@@ -1,7 +1,7 @@
 """Checksums of the shipped weights: `assets/SHA256SUMS`, in the format of `sha256sum`.
 
-    python -m rvos_edu.checksums        # writes the file anew, after the weights were remade
-    sha256sum --check SHA256SUMS        # the same check without Python, inside the folder
+python -m rvos_edu.checksums        # writes the file anew, after the weights were remade
+sha256sum --check SHA256SUMS        # the same check without Python, inside the folder
 """
 
 from __future__ import annotations
