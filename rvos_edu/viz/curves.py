@@ -138,7 +138,7 @@ def _draw_rate(axes: Axes, x: NDArray[np.float64], steps: Sequence[Record]) -> N
 def _label(axes: Axes, name: str) -> None:
     axes.set_ylabel({"losses": "loss", "scores": "percent", "rate": "learning\nrate"}[name])
     if name == "losses":
-        axes.legend(loc="upper right", ncols=2, handlelength=1.4, columnspacing=1.0)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, handlelength=1.4, columnspacing=1.0)
     elif name == "scores":
         axes.legend(loc="lower right", ncols=3, handlelength=1.8, columnspacing=1.0)
 
