@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rvos_edu.checkpoints.reading import read_state
@@ -26,7 +27,7 @@ def load_kinetics_video_swin(
     Args:
         path_or_state_dict: a shipped name, a file or a state dict, in the authors' key layout (with or
             without `backbone.`) or torchvision's; three stages are enough.
-        window: [frames, rows, columns], where the weights cannot tell.
+        window: [frames, rows, columns], where neither the weights nor the file's metadata tell.
 
     Raises:
         CheckpointError: if the weights are missing, damaged, unsafe or no Video Swin.
@@ -34,6 +35,7 @@ def load_kinetics_video_swin(
     source = path_or_state_dict
     if not isinstance(source, Mapping):
         source = _find(source)
+        window = window or _stored_window(source)
     state = read_state(source, wrappers=("state_dict", "model"))
     if any(key.startswith("backbone.") for key in state):
         state = {key.removeprefix("backbone."): value for key, value in state.items()}
@@ -49,6 +51,16 @@ def load_kinetics_video_swin(
 def sum_over_time(kernel: Tensor) -> Tensor:
     """Patch kernel [C, 3, t, 4, 4] -> [C, 3, 1, 4, 4]; the same as showing every frame t times (C.1)."""
     return kernel.float().sum(2, keepdim=True)
+
+
+def _stored_window(path: Path) -> list[int] | None:
+    """The window that a safetensors file names in its metadata, as the shipped one does."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            window = (file.metadata() or {}).get("window")
+    except (SafetensorError, OSError):
+        return None  # not such a file; reading its weights says what is wrong
+    return None if window is None else [int(size) for size in window.split(",")]
 
 
 def _find(name: str | Path) -> Path:

@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 
 from rvos_edu.config import TemporalEncoderConfig
 from rvos_edu.engine.pretrain_clips import CLASSES, draw_clips, prepare
+from rvos_edu.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Recogniser(nn.Module):
 
     def __init__(self, config: TemporalEncoderConfig) -> None:
         super().__init__()
+        self.window = list(config.window)
         self.swin = SwinTransformer3d(
             patch_size=[2, 4, 4],
             embed_dim=config.embed_dim,
@@ -207,8 +209,8 @@ def _save(model: Recogniser, out: Path) -> Path:
         for name, value in model.swin.state_dict().items()
         if not name.endswith("relative_position_index")
     }
-    save_file(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+    with atomic_write(path) as temporary:
+        save_file(state, temporary, metadata={"window": ",".join(map(str, model.window))})
     return path
 
 

@@ -82,3 +82,9 @@ def test_foreign_weights() -> None:
     del state["features.1.norm.bias"]
     with pytest.raises(CheckpointError, match=r"missing \(features.1.norm.bias\)"):
         load_kinetics_video_swin(state)
+
+
+def test_the_shipped_video_swin_tells_its_window() -> None:
+    encoder = load_kinetics_video_swin("nano-video-swin")
+    assert encoder.config.window == [8, 5, 7]
+    assert encoder.config.depths == [1, 2, 4]
