@@ -169,7 +169,7 @@ def pretrain(config: TemporalEncoderConfig, settings: Settings, out: Path) -> Pa
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
         total_steps=settings.steps,
-        pct_start=settings.warmup / settings.steps,
+        pct_start=min(0.5, settings.warmup / settings.steps),
     )
     started = time.time()
     with (out / "log.jsonl").open("w") as log:
