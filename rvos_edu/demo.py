@@ -19,7 +19,7 @@ from rvos_edu.engine.evaluate import run as run_evaluation
 from rvos_edu.engine.evaluation_page import clip_picture, distinct_videos, find_sample
 from rvos_edu.engine.evaluation_report import EvaluationReport
 from rvos_edu.engine.inference import load_model, predict, truth_of
-from rvos_edu.engine.initialise import initial_model
+from rvos_edu.engine.initialise import initial_model, load_split, validation_videos
 from rvos_edu.engine.logs import METRICS_FILE, read_metrics
 from rvos_edu.engine.segment import segment
 from rvos_edu.engine.train import train
@@ -80,8 +80,8 @@ def run(
     config = _lesson_config(training)
     with clock.step("data: Moving Shapes, the test split and the two-object videos of the training"):
         dataset = load("moving-shapes", split="test", root=root)
-        valid = _load(config, config.data.valid_split)
-        _load(config, config.data.train_split)
+        valid = validation_videos(config)
+        load_split(config.data, config.data.train_split)
     with clock.step(f"numbers: {model} on {videos} test videos"):
         evaluation = run_evaluation(
             model, root=None if root is None else str(root), limit=videos, out=str(out / "evaluation")
@@ -127,18 +127,6 @@ def _lesson_config(training: str) -> ExperimentConfig:
     if config.train.evaluate_samples is None:
         config.train.evaluate_samples = EVALUATED
     return config
-
-
-def _load(config: ExperimentConfig, split: str) -> VideoDataset:
-    data = config.data
-    return load(
-        data.name,
-        split=split,
-        root=data.root,
-        level=data.level,
-        seed=data.seed,
-        train_videos=data.train_videos,
-    )
 
 
 def _example(

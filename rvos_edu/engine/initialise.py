@@ -71,7 +71,7 @@ def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
     `data.train_videos` keeps the first so many videos by id (Moving Shapes makes no more than these).
     """
     data = config.data
-    dataset = _load(data, data.train_split, window=data.window)
+    dataset = load_split(data, data.train_split, window=data.window)
     names = sorted({clip.video for clip in dataset.clips})[: data.train_videos]
     kept = set(names)
     clips = [index for index, clip in enumerate(dataset.clips) if clip.video in kept]
@@ -86,10 +86,11 @@ def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
 
 def validation_videos(config: ExperimentConfig) -> VideoDataset:
     """The valid split as whole videos."""
-    return _load(config.data, config.data.valid_split, window=None)
+    return load_split(config.data, config.data.valid_split)
 
 
-def _load(data: DataConfig, split: str, *, window: int | None) -> VideoDataset:
+def load_split(data: DataConfig, split: str, *, window: int | None = None) -> VideoDataset:
+    """A split of a configuration's dataset: whole videos, or training windows of `window` frames."""
     return load(
         data.name,
         split=split,

@@ -68,7 +68,8 @@ class SpatialDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def laterals(self, stride4: Tensor, stride8: Tensor) -> Laterals:
         """1x1 convolutions of the temporal encoder's maps [B, C, h, w]."""

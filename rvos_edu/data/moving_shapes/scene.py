@@ -157,7 +157,8 @@ def _sample_looks(rng: np.random.Generator, count: int, level: str) -> list[tupl
         if looks and level != "1":
             model = looks[int(rng.integers(len(looks)))]
             share = rng.random(3) < 0.5
-            look = tuple(m if s else own for m, s, own in zip(model, share, look, strict=True))  # type: ignore[assignment]
+            colour, shape, size = (m if s else own for m, s, own in zip(model, share, look, strict=True))
+            look = (colour, shape, size)
         if level == "1" and any(look[0] == other[0] for other in looks):
             continue
         if look[2] == "large" and sum(other[2] == "large" for other in looks) >= 2:
@@ -199,12 +200,12 @@ def _draw_body(rng: np.random.Generator, look: tuple[str, str, str], direction: 
     colour, shape, size = look
     radius = float(rng.uniform(*RADII[size]))
     angle = float(rng.uniform(-0.25, 0.25))
-    tint = tuple(float(v) for v in rng.uniform(-14, 14, 3))
+    red, green, blue = (float(v) for v in rng.uniform(-14, 14, 3))
     if entry == "always":
         direction, start, velocity = _inside_path(rng, direction, radius)
     else:
         direction, start, velocity = _crossing_path(rng, direction, radius, entry)
-    return Body(colour, shape, size, radius, angle, start, velocity, direction, entry, tint)  # type: ignore[arg-type]
+    return Body(colour, shape, size, radius, angle, start, velocity, direction, entry, (red, green, blue))
 
 
 def _inside_path(
