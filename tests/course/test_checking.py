@@ -1,0 +1,103 @@
+"""`check`, `compare`, `pick`: what they print, what they raise, what they never do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rvos_edu.course import check, compare, pick
+from rvos_edu.course.checking import Exercise, Wrong
+from rvos_edu.course.expect import expect, expect_close, expect_shape
+from rvos_edu.errors import ConfigError
+
+TOY = Exercise("99.1", "double a number")
+
+
+@TOY.stage("of one")
+def _(answer) -> None:
+    expect_close(answer(1.0), 2.0, hint="One is not doubled.", mistakes={"You squared it.": 1.0})
+
+
+@TOY.stage("of a vector")
+def _(answer) -> None:
+    expect_shape(answer(torch.ones(3)), (3,), hint="Keep the length.")
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch) -> None:
+    monkeypatch.setattr("rvos_edu.course.checking.exercises", lambda number: {"99.1": TOY})
+
+
+def test_right_answer(capsys) -> None:
+    result = check("99.1", lambda x: 2 * x)
+    assert result and (result.passed, result.stages, result.message) == (2, 2, "")
+    assert capsys.readouterr().out.splitlines() == [
+        "99.1 double a number",
+        "  ok   of one",
+        "  ok   of a vector",
+        "  passed, all 2 stages",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "passed", "message"),
+    [
+        (lambda x: x**2, 0, "You squared it."),
+        (lambda x: 3 * x, 0, "One is not doubled."),
+        (lambda x: None, 0, "Nothing came back (None). Does your function end in a `return`?"),
+        (lambda x: "two" if x == 1 else x, 0, "The shape"),
+        (
+            lambda x: 2 * x.sum() if isinstance(x, torch.Tensor) else 2 * x,
+            1,
+            "The shape is [], expected [3].",
+        ),
+        (lambda x: x.foo, 0, "your code raised AttributeError in line"),
+        (lambda: 2, 0, "your code raised TypeError"),
+        (lambda x: [1, [2]], 0, "Expected numbers"),
+        (lambda x: float("nan"), 0, "not finite"),
+    ],
+)
+def test_wrong_answer(answer, passed, message) -> None:
+    result = check("99.1", answer)
+    assert result.tried and not result and result.passed == passed
+    if message != "The shape":
+        assert message in result.message
+
+
+def test_unknown_exercise_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"no exercise '99.7'; notebook '99' has 99.1"):
+        check("99.7", None)
+
+
+def test_a_fault_of_a_stage_is_not_blamed_on_the_reader() -> None:
+    broken = Exercise("99.1", "x")
+    broken.stage("fails")(lambda answer: expect(1 / 0, ""))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rvos_edu.course.checking.exercises", lambda number: {"99.1": broken})
+        result = check("99.1", 1)  # this stage is written in a test, hence outside the package
+    assert "ZeroDivisionError" in result.message
+
+
+def test_compare(capsys) -> None:
+    compare(torch.ones(2, 3), np.ones((2, 3)) + 1e-7, tolerance=1e-6)
+    assert capsys.readouterr().out == "mine and the library's: equal within 1e-06, shape [2, 3]\n"
+    with pytest.raises(AssertionError, match="differ by 0.5, more than 1e-06"):
+        compare(1.0, 1.5, tolerance=1e-6)
+    with pytest.raises(AssertionError, match=r"shapes \[1\] and \[2\]"):
+        compare(torch.ones(1), torch.ones(2), tolerance=1)
+
+
+def test_pick(monkeypatch) -> None:
+    monkeypatch.delenv("RVOS_EDU_NOTEBOOKS", raising=False)
+    assert pick(full=1, short=2) == 1
+    monkeypatch.setenv("RVOS_EDU_NOTEBOOKS", "short")
+    assert pick(full=1, short=2) == 2
+    monkeypatch.setenv("RVOS_EDU_NOTEBOOKS", "quick")
+    with pytest.raises(ConfigError, match="must be full or short, got 'quick'"):
+        pick(full=1, short=2)
+
+
+def test_expect_refuses_with_its_message() -> None:
+    with pytest.raises(Wrong, match="no"):
+        expect(torch.tensor(False), "no")
