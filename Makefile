@@ -7,7 +7,7 @@ PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+NBVAL := -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout=900
 
 # Waiting threads sleep: without this, processes that share cores slow each other up to sixfold.
 export OMP_WAIT_POLICY := PASSIVE
@@ -22,7 +22,7 @@ demo weights: export MALLOC_TRIM_THRESHOLD_ := 17179869184
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo lab test test-full lint bench notebooks weights checksums lock
+.PHONY: help setup demo lab test test-full test-browser lint bench notebooks student weights checksums lock
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -49,17 +49,26 @@ lint: $(STAMP)  ## style and types
 	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy
 
-test: export OMP_NUM_THREADS := 1
-test: lint  ## lint, unit, property, parity, command-line tests, the first notebook
+test test-full: export OMP_NUM_THREADS := 1
+test: export RVOS_EDU_NOTEBOOKS := short
+test: lint  ## lint, unit, property, parity, command-line tests, all notebooks with short trainings
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
-	$(BIN)/python -m pytest -q -p no:cacheprovider $(NBVAL) notebooks/00_welcome.ipynb
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) notebooks
 
-test-full: export OMP_NUM_THREADS := 1
-test-full: lint notebooks  ## also the slow tests and every notebook
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not benchmark'
+test-full: lint  ## also the slow tests, and every notebook at its full length
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m 'not benchmark and not browser'
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) notebooks
 
-notebooks: $(STAMP)  ## run every notebook and compare with what is stored in it
-	$(BIN)/python -m pytest -q -p no:cacheprovider $(NBVAL) notebooks
+test-browser: $(STAMP)  ## notebooks 00, 08, 10 in JupyterLab in a real browser: runs/browser
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pytest -q -m browser tests/browser
+
+notebooks: export OMP_NUM_THREADS := 1
+notebooks: $(STAMP)  ## run every notebook at full length and store its outputs
+	$(BIN)/python -m rvos_edu.course.execute
+
+student: $(STAMP)  ## the notebooks without outputs and without solutions: student/
+	$(BIN)/python -m rvos_edu.course.student --out student
 
 bench: $(STAMP)  ## time and memory
 	$(BIN)/python -m pytest -q -s -m benchmark tests/benchmarks

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 PROJECT = "rvos_edu"
-EXTRAS = {"course", "dev"}
+EXTRAS = {"course", "dev", "browser"}
 # Parts of torch for Linux with CUDA: pinned by torch itself, absent elsewhere.
 ONE_PLATFORM = ("nvidia-", "cuda-", "triton")
 NOT_OURS = {"pip", "setuptools", PROJECT.replace("_", "-")}  # every environment brings its own

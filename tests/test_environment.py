@@ -29,7 +29,7 @@ def _project() -> dict:
 def _pip() -> Packages:
     project = _project()
     extras = project["optional-dependencies"]
-    assert set(extras) == {"course", "dev"}
+    assert set(extras) == {"course", "dev", "browser"}  # the last by `make test-browser` only
     return _packages([*project["dependencies"], *extras["course"], *extras["dev"]])
 
 

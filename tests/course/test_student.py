@@ -57,7 +57,7 @@ def test_cleaned_drops_widget_state_timings_and_bars() -> None:
     )
     result = cleaned(notebook)
     assert list(result.metadata) == ["kernelspec"]
-    assert result.cells[0].metadata == {} and [o.text for o in result.cells[0].outputs] == ["stdout"]
+    assert result.cells[0].metadata == {} and [o.text for o in result.cells[0].outputs] == ["kept"]
 
 
 def test_execute_stores_outputs_and_keeps_the_old_file_when_a_cell_fails(tmp_path: Path) -> None:
