@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the shipped nano-mttr from the pretrained nano parts: about 55 minutes on two cores, two processes.
+# Train the shipped nano-mttr from the pretrained nano parts: about 45 minutes on two cores, two processes.
 #
 #   data_scripts/train_nano_mttr.sh [FOLDER]      # default runs; the result is FOLDER/nano-mttr
 #
@@ -23,4 +23,4 @@ train --out "$runs/nano-mttr-3-two-objects" --init.model "$runs/nano-mttr-2-two-
   --data.level 1 --data.train_videos null --train.batch_size 4 --train.steps 350 \
   --optimizer.lr 2e-4 --optimizer.warmup_steps 30 --optimizer.schedule step
 train --out "$runs/nano-mttr" --init.model "$runs/nano-mttr-3-two-objects/model" \
-  --train.batch_size 2 --train.steps 7000 --optimizer.warmup_steps 50
+  --train.batch_size 2 --train.steps 5000 --optimizer.warmup_steps 50
