@@ -153,8 +153,15 @@ class Explorer:
 
     def press(self, slider: int, key: str = "ArrowRight") -> None:
         """Move a slider by a key, as a person does with the keyboard."""
-        self.area.locator(".noUi-handle").nth(slider).focus()
+        self._sliders().nth(slider).focus()
         self.notebook.page.keyboard.press(key)
+
+    def visible_sliders(self) -> int:
+        """How many sliders the widget shows at present."""
+        return int(self._sliders().count())
+
+    def _sliders(self) -> Any:
+        return self.area.locator(".noUi-handle:visible")
 
     def type(self, text: str) -> None:
         """Replace the text of the first field and press Enter."""
