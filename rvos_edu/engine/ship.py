@@ -48,8 +48,10 @@ def ship(name: str, run: Path, *, assets: Path = ASSETS, logs: Path = LOGS) -> P
     else:
         MTTR.from_pretrained(run / "model").save_pretrained(target, dtype=torch.float16)
     logs.mkdir(parents=True, exist_ok=True)
-    with atomic_write(logs / f"{name}.jsonl") as temporary:
-        shutil.copyfile(log, temporary)
+    earlier = {stage.name: stage / log.name for stage in run.parent.glob(f"{run.name}-[0-9]-*") if stage.is_dir()}
+    for stage, path in {**earlier, name: log}.items():  # also those of the stages before
+        with atomic_write(logs / f"{stage}.jsonl") as temporary:
+            shutil.copyfile(path, temporary)
     return target
 
 

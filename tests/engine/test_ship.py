@@ -50,10 +50,14 @@ def test_a_model_is_halved_and_loads(tmp_path: Path) -> None:
     model = MTTR(tiny_config(), tokenizer=tiny_tokenizer())
     model.save_pretrained(tmp_path / "run" / "model")
     write(tmp_path / "run", metrics__jsonl="{}\n")
+    write(tmp_path / "run-1-masks", metrics__jsonl="first\n")
+    write(tmp_path / "run-other", metrics__jsonl="not a stage of it\n")
     target = ship("nano-mttr", tmp_path / "run", assets=tmp_path / "assets", logs=tmp_path / "logs")
     weights = load_file(target / "model.safetensors")
     assert all(w.dtype in (torch.float16, torch.int64) for w in weights.values())
     assert not [key for key in weights if "index" in key]
+    assert (tmp_path / "logs" / "run-1-masks.jsonl").read_text() == "first\n"
+    assert not (tmp_path / "logs" / "run-other.jsonl").exists()
     again = MTTR.from_pretrained(target)
     assert again.tokenizer is not None and (tmp_path / "logs" / "nano-mttr.jsonl").is_file()
     for name, value in model.state_dict().items():
