@@ -48,8 +48,8 @@ def ship(name: str, run: Path, *, assets: Path = ASSETS, logs: Path = LOGS) -> P
     else:
         MTTR.from_pretrained(run / "model").save_pretrained(target, dtype=torch.float16)
     logs.mkdir(parents=True, exist_ok=True)
-    earlier = {stage.name: stage / log.name for stage in run.parent.glob(f"{run.name}-[0-9]-*") if stage.is_dir()}
-    for stage, path in {**earlier, name: log}.items():  # also those of the stages before
+    stages = sorted(run.parent.glob(f"{run.name}-[0-9]-*"))  # what the model was trained from
+    for stage, path in {name: log, **{stage.name: stage / log.name for stage in stages}}.items():
         with atomic_write(logs / f"{stage}.jsonl") as temporary:
             shutil.copyfile(path, temporary)
     return target

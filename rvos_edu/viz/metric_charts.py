@@ -42,7 +42,7 @@ def precision_recall_chart(
         axes.annotate(
             str(rank), (a, b), ha="center", va="center_baseline", fontsize=7, color="white", zorder=5
         )
-    axes.set(xlim=(0, 1.03), ylim=(0, 1.08), xlabel="recall", ylabel="precision")
+    axes.set(xlim=(-0.03, 1.04), ylim=(-0.05, 1.08), xlabel="recall", ylabel="precision")
     axes.grid()
     figure.legend(loc="outside right upper")
     return figure
