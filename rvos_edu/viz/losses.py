@@ -110,7 +110,8 @@ def loss_explorer(
         axes.plot([offset], [term.value], "o", color=colour, markeredgecolor="black", markersize=8)
         axes.set_ylim(0, max(float(curve.max()), term.value) * 1.12 + 1e-9)
         axes.set_xlabel("offset x (pixels)")
-        axes.locator_params(nbins=4)
+        axes.locator_params(axis="x", nbins=4)  # few ticks: they take most of the drawing time
+        axes.locator_params(axis="y", nbins=2)
     _push_legend(figure)
     return figure
 
@@ -281,7 +282,7 @@ def _profile(axes: Axes, mask: Array, truth: NDArray[np.bool_]) -> None:
     axes.set_xlim(0, len(mask) - 1)
     axes.set_ylim(0, 1.12)
     axes.set_xlabel("a row of pixels")
-    axes.locator_params(nbins=4)
+    axes.locator_params(nbins=3)
 
 
 def _push_legend(figure: Figure) -> None:
