@@ -7,6 +7,7 @@ python -m rvos_edu.course.execute notebooks/08_voting.ipynb   # these
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,15 @@ def cleaned(notebook: Any) -> Any:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if not (output.output_type == "stream" and output.name == "stderr")
-            ]
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
     return notebook
+
+
+def _is_progress(output: Any) -> bool:
+    """Whether an output is a bar, as text on stderr or as a widget, or another line of stderr."""
+    if output.output_type == "stream":
+        return bool(output.name == "stderr")
+    return bool(re.search(r"\d+%\|", str(output.get("data", {}).get("text/plain", ""))))
 
 
 def execute(path: Path, *, timeout: int = 1800) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from rvos_edu.errors import ConfigError
@@ -34,9 +35,11 @@ def compare(mine: Any, library: Any, *, tolerance: float, what: str = "mine and 
     Raises:
         AssertionError: with both shapes, or the largest difference.
     """
-    a, b = (torch.as_tensor(x).detach().double() for x in (mine, library))
+    a, b = (
+        np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, float) for x in (mine, library)
+    )
     assert a.shape == b.shape, f"{what}: shapes {list(a.shape)} and {list(b.shape)}"
-    difference = (a - b).abs().max().item() if a.numel() else 0.0
+    difference = float(np.abs(a - b).max()) if a.size else 0.0
     assert difference <= tolerance, f"{what} differ by {difference:.2g}, more than {tolerance:g}"
     print(f"{what}: equal within {tolerance:g}, shape {list(a.shape)}")
 

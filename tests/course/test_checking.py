@@ -82,6 +82,11 @@ def test_a_fault_of_a_stage_is_not_blamed_on_the_reader() -> None:
 def test_compare(capsys) -> None:
     compare(torch.ones(2, 3), np.ones((2, 3)) + 1e-7, tolerance=1e-6)
     assert capsys.readouterr().out == "mine and the library's: equal within 1e-06, shape [2, 3]\n"
+    compare(0.1 + 1e-12, 0.1, tolerance=1e-11, what="two floats")
+    read_only = np.ones(2)
+    read_only.flags.writeable = False
+    compare(torch.ones(2, requires_grad=True), read_only, tolerance=0, what="a parameter")
+    compare(torch.tensor([True]), [1], tolerance=0)
     with pytest.raises(AssertionError, match="differ by 0.5, more than 1e-06"):
         compare(1.0, 1.5, tolerance=1e-6)
     with pytest.raises(AssertionError, match=r"shapes \[1\] and \[2\]"):

@@ -46,10 +46,15 @@ def test_student_version_leaves_other_folders_alone(tmp_path: Path) -> None:
 
 
 def test_cleaned_drops_widget_state_timings_and_bars() -> None:
+    bar = v4.new_output("display_data", data={"text/plain": "reading:   0%|          | 0/6 [00:00<?]"})
     cell = v4.new_code_cell(
         "x",
         metadata={"execution": {"iopub.status.busy": "now"}},
-        outputs=[v4.new_output("stream", name="stderr", text="12%"), v4.new_output("stream", text="kept")],
+        outputs=[
+            v4.new_output("stream", name="stderr", text="12%"),
+            v4.new_output("stream", text="kept"),
+            bar,
+        ],
     )
     notebook = v4.new_notebook(
         cells=[cell],
