@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from rvos_edu.viz import Figure, style
@@ -36,7 +37,7 @@ def boxes(figure: Figure, colour: str) -> list[tuple[float, float, float, float]
     return [
         (*p.get_xy(), p.get_width(), p.get_height())
         for p in figure.axes[0].patches
-        if p.get_edgecolor()[:3] == to_rgb(colour)
+        if isinstance(p, Rectangle) and p.get_edgecolor()[:3] == to_rgb(colour)
     ]
 
 
@@ -115,9 +116,10 @@ def test_the_race_adds_up_and_marks_the_leader_of_every_frame() -> None:
     figure = vote_race(PROBABILITIES, title="the red one")
     axes = figure.axes[0]
     winner = next(line for line in axes.lines if line.get_color() == style.VERMILION)
-    np.testing.assert_allclose(winner.get_ydata(), [0, 0.1, 0.3, 1.2, 2.1])
+    assert np.asarray(winner.get_ydata(), float).tolist() == pytest.approx([0, 0.1, 0.3, 1.2, 2.1])
     assert len(axes.lines) == 3 and "query 1" in words(figure)
-    np.testing.assert_allclose(axes.collections[0].get_offsets(), [[1, 0.6], [2, 1.2], [3, 1.3], [4, 2.1]])
+    leaders = np.asarray(axes.collections[0].get_offsets(), float)
+    np.testing.assert_allclose(leaders, np.array([[1, 0.6], [2, 1.2], [3, 1.3], [4, 2.1]]))
     vote_race([[0.5]]).to_png()
     for bad, message in ((np.ones(3), r"must be \[N, T\]"), (np.full((2, 2), 2.0), "in 0..1, got 2..2")):
         with pytest.raises(ValueError, match=message):
