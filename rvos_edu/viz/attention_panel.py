@@ -73,8 +73,7 @@ def attention_panel(
     top = maps.max() or 1.0
     _picture(left, blend(pictures[frame], maps[frame] / top), maps.shape[1:], cell)
     left.set_title(f"frame {frame}" + (f": {caption}" if caption else ""), loc="left", pad=5)
-    scale = figure.colorbar(ScalarMappable(Normalize(0, top), ATTENTION), cax=bar)
-    scale.outline.set_visible(False)
+    figure.colorbar(ScalarMappable(Normalize(0, top), ATTENTION), cax=bar).outline.set_visible(False)
     bar.set_title("per cell", loc="left", pad=5, fontsize=9, color="#555555")
     _word_bars(right, shares[frame], shares.max() or 1.0, tokens, word)
     whole = np.isclose(maps[frame].sum() + shares[frame].sum(), 1, atol=1e-3)

@@ -8,6 +8,7 @@ from rvos_edu.engine.attention import AttentionRecord, QueryAttention
 from rvos_edu.viz import Figure
 from rvos_edu.viz.attention import tidy_token
 from rvos_edu.viz.attention_panel import attention_panel
+from rvos_edu.widgets.explorer import explorer
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -97,7 +98,7 @@ def attention_widget(record: AttentionRecord, reader: str = "query") -> VBox:
     Raises:
         ValueError: for another kind of reader.
     """
-    from ipywidgets import Dropdown, HBox, Image, IntSlider, VBox
+    from ipywidgets import Dropdown, HBox, Image, IntSlider
 
     _check_reader(reader)
     layers, frames, heads, queries = record.decoder.shape[:4]
@@ -132,14 +133,10 @@ def attention_widget(record: AttentionRecord, reader: str = "query") -> VBox:
     for control in (kind, *fields.values()):
         control.observe(show, names="value")
 
-    class Explorer(VBox):
-        def __repr__(self) -> str:  # what a page without a kernel shows
-            return "A widget: it needs a running kernel. `attention_figure` gives the picture without one."
-
     show(None)
     query, word, row_field, column_field, decoder, encoder, head, frame = fields.values()
     first = HBox([kind, query, word, row_field, column_field])
-    return Explorer([first, HBox([decoder, encoder, head, frame]), picture])
+    return explorer([first, HBox([decoder, encoder, head, frame]), picture], twin="attention_figure")
 
 
 def _check_reader(reader: str) -> None:

@@ -13,6 +13,7 @@ from rvos_edu.data.moving_shapes.layouts import Video
 from rvos_edu.viz import Figure
 from rvos_edu.viz.instances import InstanceClip, instance_rows
 from rvos_edu.viz.style import GREEN, VERMILION
+from rvos_edu.widgets.explorer import explorer
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -90,7 +91,7 @@ def flip_widget(video: Video, sentence: int = 0) -> VBox:
     Raises:
         IndexError: if the video has no such sentence.
     """
-    from ipywidgets import Checkbox, Dropdown, HBox, Image, VBox
+    from ipywidgets import Checkbox, Dropdown, HBox, Image
 
     options = [(e.text, number) for number, e in enumerate(video.expressions)]
     chosen = Dropdown(options=options, index=range(len(options))[sentence], description="sentence")
@@ -103,9 +104,5 @@ def flip_widget(video: Video, sentence: int = 0) -> VBox:
     for control in (chosen, flip, swap):
         control.observe(show, names="value")
 
-    class Explorer(VBox):
-        def __repr__(self) -> str:  # what a page without a kernel shows
-            return "A widget: it needs a running kernel. `flip_figure` gives the picture without one."
-
     show(None)
-    return Explorer([HBox([chosen, flip, swap]), picture])
+    return explorer([HBox([chosen, flip, swap]), picture], twin="flip_figure")

@@ -12,6 +12,7 @@ from torch import Tensor
 from rvos_edu.losses import dice_loss, sigmoid_focal_loss
 from rvos_edu.viz import Figure
 from rvos_edu.viz.losses import LossTerm, loss_explorer
+from rvos_edu.widgets.explorer import explorer
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -98,7 +99,7 @@ def loss_figure(
 
 def loss_widget() -> VBox:
     """Sliders for the offset, sizes and sharpness above the picture of `loss_figure`."""
-    from ipywidgets import FloatSlider, HBox, Image, VBox
+    from ipywidgets import FloatSlider, HBox, Image
 
     sliders = {
         "x": FloatSlider(9, min=-30, max=30, step=1, description="offset x"),
@@ -112,12 +113,8 @@ def loss_widget() -> VBox:
     def show(_: object) -> None:
         picture.value = loss_figure(**{name: slider.value for name, slider in sliders.items()}).to_jpeg()
 
-    class Explorer(VBox):
-        def __repr__(self) -> str:  # what a page without a kernel shows
-            return "A widget: it needs a running kernel. `loss_figure` gives the picture without one."
-
     for slider in sliders.values():
         slider.observe(show, names="value")
     show(None)
     x, y, size, sharpness, true_size = sliders.values()
-    return Explorer([HBox([x, y]), HBox([size, true_size]), sharpness, picture])
+    return explorer([HBox([x, y]), HBox([size, true_size]), sharpness, picture], twin="loss_figure")

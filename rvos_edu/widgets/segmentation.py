@@ -11,6 +11,7 @@ from rvos_edu.engine.segment import segment
 from rvos_edu.errors import RVOSError
 from rvos_edu.models import MTTR
 from rvos_edu.viz import Figure, film_strip
+from rvos_edu.widgets.explorer import explorer
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -37,7 +38,7 @@ def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBo
 
     A sentence that cannot be read is explained above the picture, which stays.
     """
-    from ipywidgets import HTML, Button, HBox, Image, Text, VBox
+    from ipywidgets import HTML, Button, HBox, Image, Text
 
     sentence = Text(value=expression, description="sentence", continuous_update=False)
     button = Button(description="Find it", button_style="primary")
@@ -53,9 +54,5 @@ def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBo
     button.on_click(show)
     sentence.observe(show, names="value")
 
-    class Explorer(VBox):
-        def __repr__(self) -> str:  # what a page without a kernel shows
-            return "A widget: it needs a running kernel. `segmentation_figure` gives the picture without one."
-
     show(None)
-    return Explorer([HBox([sentence, button]), message, picture])
+    return explorer([HBox([sentence, button]), message, picture], twin="segmentation_figure")

@@ -15,6 +15,7 @@ from rvos_edu.structures import VideoSample
 from rvos_edu.viz import Figure
 from rvos_edu.viz.style import check_frames
 from rvos_edu.viz.voting_explorer import VotingView, voting_explorer
+from rvos_edu.widgets.explorer import explorer
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -78,7 +79,7 @@ def voting_widget(record: VotingView) -> VBox:
 
     The model does not run again: every change is drawn from the record.
     """
-    from ipywidgets import HBox, Image, IntSlider, ToggleButtons, VBox
+    from ipywidgets import HBox, Image, IntSlider, ToggleButtons
 
     queries, length = record.probabilities.shape
     frame = IntSlider(0, min=0, max=length - 1, description="frame")
@@ -95,11 +96,7 @@ def voting_widget(record: VotingView) -> VBox:
         figure = voting_figure(record, frame=frame.value, query=query.value, voting=rule.value)
         picture.value = figure.to_jpeg()
 
-    class Explorer(VBox):
-        def __repr__(self) -> str:  # what a page without a kernel shows
-            return "A widget: it needs a running kernel. `voting_figure` gives the picture without one."
-
     for control in (frame, query, rule):
         control.observe(show, names="value")
     show(None)
-    return Explorer([HBox([frame, query, rule]), picture])
+    return explorer([HBox([frame, query, rule]), picture], twin="voting_figure")
