@@ -66,6 +66,7 @@ test-browser: $(STAMP)  ## notebooks 00, 08, 10 in JupyterLab in a real browser:
 notebooks: export OMP_NUM_THREADS := 1
 notebooks: $(STAMP)  ## run every notebook at full length and store its outputs
 	$(BIN)/python -m rvos_edu.course.execute
+	$(BIN)/python -m rvos_edu.course.inventory --write
 
 student: $(STAMP)  ## the notebooks without outputs and without solutions: student/
 	$(BIN)/python -m rvos_edu.course.student --out student

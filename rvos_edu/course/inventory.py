@@ -1,6 +1,7 @@
 """What the notebooks hold: cells, exercises, asserts, size; and which cell builds which component.
 
-    python -m rvos_edu.course.inventory        # both tables, Markdown
+    python -m rvos_edu.course.inventory            # both tables, Markdown
+    python -m rvos_edu.course.inventory --write    # the second one into notebooks/README.md
 
 A cell that builds a component says so in a line `# builds rvos_edu.losses.dice_loss`; a `compare(...)` with
 the library follows at most three code cells later.
@@ -8,6 +9,7 @@ the library follows at most three code cells later.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import inspect
 import pkgutil
@@ -18,9 +20,12 @@ from typing import Any
 
 import rvos_edu.nn
 from rvos_edu.course.execute import NOTEBOOKS
+from rvos_edu.errors import DataError
+from rvos_edu.files import atomic_write
 
 BUILDS = re.compile(r"^# builds (rvos_edu[\w.]+)", re.MULTILINE)
 SINGLE_MODULES = ("rvos_edu.matching", "rvos_edu.losses", "rvos_edu.voting")
+MARKS = ("<!-- components -->", "<!-- /components -->")
 COMPARE_WITHIN = 3  # code cells
 
 
@@ -128,9 +133,31 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def write_component_table(readme: Path = NOTEBOOKS / "README.md") -> None:
+    """Put the present table between the two marks of the README.
+
+    Raises:
+        DataError: if the marks are not there.
+    """
+    before, opened, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
+    _, closed, after = rest.partition(MARKS[1])
+    if not (opened and closed):
+        raise DataError(f"{readme} does not hold the marks {MARKS[0]} and {MARKS[1]}")
+    with atomic_write(readme) as temporary:
+        text = f"{before}{opened}\n{component_table(readme.parent)}\n{closed}{after}"
+        temporary.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
-    """Print both tables."""
-    print(contents_table(), component_table(), sep="\n\n")
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write the component table into the README")
+    if parser.parse_args().write:
+        write_component_table()
+    else:
+        print(contents_table(), component_table(), sep="\n\n")
 
 
 if __name__ == "__main__":

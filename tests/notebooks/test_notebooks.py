@@ -17,10 +17,11 @@ from rvos_edu.course.inventory import (
     components,
     contents,
     read,
+    write_component_table,
 )
+from rvos_edu.errors import DataError
 
 ALL = sorted(NOTEBOOKS.glob("*.ipynb"))
-LESSONS = [path for path in ALL if not path.name.startswith("00")]
 SOLUTIONS = sorted(NOTEBOOKS.glob("solutions/*.ipynb"))
 README = NOTEBOOKS / "README.md"
 
@@ -49,7 +50,7 @@ def test_cells_are_short_and_name_no_machine(path: Path) -> None:
         assert not re.search(r"(?<![\w.~/-])/(home|root|tmp|work|Users)/", "\n".join(shown)), cell.source
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=named)
+@pytest.mark.parametrize("path", ALL, ids=named)
 def test_a_lesson_has_all_its_parts(path: Path) -> None:
     found = contents(path)
     prose = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
@@ -81,6 +82,20 @@ def test_the_list_of_components_in_the_readme_is_the_present_one() -> None:
 def test_the_readme_lists_every_notebook() -> None:
     text = README.read_text(encoding="utf-8")
     assert not [path.name for path in ALL if f"]({path.name})" not in text]
+
+
+def test_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- components -->\nold\n<!-- /components -->\nz\n")
+    write_component_table(readme)
+    text = readme.read_text()
+    assert text.startswith("a\n<!-- components -->\n| component |") and text.endswith(
+        "<!-- /components -->\nz\n"
+    )
+    assert "old" not in text and "| `rvos_edu.losses.dice_loss` | missing |" in text
+    readme.write_text("no marks")
+    with pytest.raises(DataError, match="does not hold the marks"):
+        write_component_table(readme)
 
 
 def test_built_finds_the_cell_and_whether_a_comparison_follows(tmp_path: Path) -> None:
