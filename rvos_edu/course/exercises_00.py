@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rvos_edu.course.checking import Exercise, Wrong
-from rvos_edu.course.expect import expect_close, expect_shape
+from rvos_edu.course.expect import expect, expect_close, expect_shape
 
 E_00_1 = Exercise("00.1", "J of a clip")
 
@@ -91,7 +91,8 @@ def _voted(answer: Any, rows: list[list[float]]) -> tuple[int, float]:
 
 @E_00_2.stage("one frame")
 def _(answer: Any) -> None:
-    query, votes = _voted(answer, [[0.1], [0.7], [0.2]])
+    query, votes = _voted(answer, [[0.1], [0.7], [0.3]])
+    expect(not np.isclose(votes, 1.1), "You added up over the queries; the vote is over frames.")
     expect_close(query, 1, hint="Rows are queries. Give the row's index, not a probability.")
     expect_close(votes, 0.7, hint="With one frame the votes are that frame's probability.")
 
