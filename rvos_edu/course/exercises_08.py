@@ -22,7 +22,7 @@ def _(answer: Any) -> None:
     expect_close(
         answer(0.9, 0.2),
         5,
-        hint="Both sums for a clip of T frames: one does not depend on T: when is the other larger?",
+        hint="Both sums for a clip of T frames: one does not depend on T. When is the other larger?",
         mistakes={
             "With that many frames the strong query still has the larger sum: go one frame further.": 4,
             "A clip has a whole number of frames: your answer lies between two of them.": 4.5,
@@ -152,6 +152,9 @@ def _(answer: Any) -> None:
         right,
         hint="With threshold 0 nothing is blank: the masks of the query with most votes should come out.",
         mistakes={
+            "The threshold is for frames. Pixels are decided as always, at a probability of one half.": (
+                torch.ones_like(right)
+            ),
             "Every frame took its own best query; let all frames vote for one.": each,
             "These are mask logits, not masks: say which pixels belong to the object.": masks[:, 1],
             "Mask logits were compared with one half; a logit of 0 is a probability of one half.": (
@@ -176,7 +179,7 @@ def _(answer: Any) -> None:
         kept(p[:, 1] >= 0.5),
         hint="Blank are the frames in which the probability of the chosen query is below the threshold.",
         mistakes={
-            "Nothing is blank.": voted,
+            "Nothing is blank: whether a frame stays is asked of each frame by itself.": voted,
             "You asked whether any query is sure; ask the one that was chosen.": kept(p.amax(1) >= 0.5),
             "You blanked the frames in which the chosen query is sure.": kept(p[:, 1] < 0.5),
             "You blanked the frames in which another query is more probable; the threshold asks how sure the "
@@ -203,7 +206,8 @@ def _(answer: Any) -> None:
         3,
         hint="After each frame, ask: what is the worst that the remaining frames can do to the leader?",
         mistakes={
-            "After that many frames the other query could still draw level: a tie does not settle it.": 2,
+            "After that many frames the other query could still draw level: a tie does not settle it. (Or is "
+            "it the index of a frame? Asked for is how many have been counted.)": 2,
             "You looked at the frames that are still to come, which nobody knows while counting.": 1,
             "The vote was settled before its last frame.": 4,
         },
