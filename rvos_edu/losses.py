@@ -1,4 +1,4 @@
-"""Losses of MTTR on mask sequences and reference scores (MTTR, section 3.5; supplement A.1, A.3-A.7)."""
+"""Losses of MTTR on mask sequences and reference scores (MTTR, section 3.6; supplement A.1, A.3-A.7)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sigmoid_focal_loss(mask_logits: Tensor, masks: Tensor) -> Tensor:
 
 
 def reference_loss(reference_logits: Tensor, referred: Tensor, weights: Tensor) -> Tensor:
-    """Weighted cross-entropy of each query: sum over queries, mean over frames (section 3.5).
+    """Weighted cross-entropy of each query: sum over queries, mean over frames (section 3.6).
 
     Args:
         reference_logits: [B, A, N, 2], index 0 = referred.

@@ -1,4 +1,4 @@
-"""Which mask sequence is the referred one: the temporal segment voting scheme (MTTR, section 3.6 and D.2)."""
+"""Which mask sequence is the referred one: the temporal segment voting scheme (MTTR, section 3.7 and D.2)."""
 
 from __future__ import annotations
 

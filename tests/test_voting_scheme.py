@@ -1,4 +1,4 @@
-"""Voting over the segment and per-frame choice (section 3.6, D.2)."""
+"""Voting over the segment and per-frame choice (section 3.7, D.2)."""
 
 from __future__ import annotations
 

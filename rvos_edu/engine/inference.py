@@ -1,4 +1,4 @@
-"""Run a model on whole clips and turn its logits into masks (MTTR, section 3.6 and D.2).
+"""Run a model on whole clips and turn its logits into masks (MTTR, section 3.7 and D.2).
 
 The frames of a clip pass through the temporal encoder once, whatever the number of its expressions.
 """

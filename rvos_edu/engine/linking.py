@@ -6,7 +6,7 @@ and so may share more. Query q of one window continues as the query of the next 
 assignment on the N x N mask IoUs over all shared frames gives it; equal IoUs (two empty sequences, say)
 keep the same learned query. Of the shared frames, the first half is taken from the earlier window, the
 rest from the later one. A linked sequence is named by its query in the first window, and one vote over
-the whole linked sequences decides (TSVS, MTTR section 3.6).
+the whole linked sequences decides (TSVS, MTTR section 3.7).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Segment one video of any length with one sentence, in bounded memory (MTTR, section 3.6).
+"""Segment one video of any length with one sentence, in bounded memory (MTTR, section 3.7).
 
 Frames are read, shrunk and shown to the model window by window (`linking.py` has the rule); the masks of
 all queries wait on disk, run-length coded, until the vote over the whole video has chosen one of them.

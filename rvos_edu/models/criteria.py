@@ -1,4 +1,4 @@
-"""Matching and losses of MTTR over all decoder layers (MTTR, section 3.5; supplement A, C.4)."""
+"""Matching and losses of MTTR over all decoder layers (MTTR, sections 3.5 and 3.6; supplement A, C.4)."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class MTTR(PretrainedModel):
         clips: Tensor | None = None,
         return_attention: bool = False,
     ) -> MTTROutput:
-        """Find in encoded clips what sentences name (sections 3.3 to 3.5).
+        """Find in encoded clips what sentences name (sections 3.3 and 3.4).
 
         Args:
             features: from `encode_frames`.

@@ -1,4 +1,4 @@
-"""Instance kernels, masks and reference scores from object queries (MTTR, sections 3.4 and 3.5)."""
+"""Instance kernels, masks and reference scores from object queries (MTTR, section 3.4)."""
 
 from __future__ import annotations
 

@@ -125,14 +125,16 @@ def tinted(frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint
     return np.rint(shade).astype(np.uint8)
 
 
-def legend(figure: Figure, *, truth: bool) -> None:
-    """What the colours mean, below the pictures."""
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=PREDICTION + "88", edgecolor=PREDICTION, label="prediction", path_effects=EDGE)
-    ]
+def legend(figure: Figure, *, truth: bool, prediction: bool = True) -> None:
+    """What the colours mean, below the pictures; nothing if there is neither."""
+    handles: list[Patch | Line2D] = []
+    if prediction:
+        tint = Patch(facecolor=PREDICTION + "88", edgecolor=PREDICTION, label="prediction", path_effects=EDGE)
+        handles.append(tint)
     if truth:
         handles.append(Line2D([], [], color=TRUTH, linestyle="--", label="truth", path_effects=EDGE))
-    figure.legend(handles=handles, loc="outside lower right", ncols=2)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower right", ncols=2)
 
 
 @styled
@@ -175,7 +177,7 @@ def film_strip(
     for axes, t in zip(grid, chosen, strict=False):
         show(axes, pictures[t], predicted[t], None if true is None else true[t])
         axes.set_title(labels[t] if labels is not None else f"frame {t}", pad=3, fontsize=9)
-    legend(figure, truth=true is not None)
+    legend(figure, truth=true is not None, prediction=bool(predicted.any()))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Explore a vote: what every frame prefers, whose mask is the output, TSVS on or off (MTTR, 3.6 and D.2)."""
+"""Explore a vote: what every frame prefers, whose mask is the output, TSVS on or off (MTTR, 3.7 and D.2)."""
 
 from __future__ import annotations
 

@@ -72,9 +72,7 @@ def test_both_explorers_of_the_lab_answer(page: Any, address: str) -> None:
         explorer = notebook.widget(text)
         notebook.picture(f"{name}-1-before")
         before = explorer.pixels()
-        explorer.press(
-            explorer.visible_sliders() - 1
-        )  # query of the vote, frame of the attention
+        explorer.press(explorer.visible_sliders() - 1)  # query of the vote, frame of the attention
         explorer.wait_for_another(before)
         notebook.picture(f"{name}-2-moved")
     before = explorer.pixels()
