@@ -21,11 +21,13 @@ def array_of(answer: Any) -> np.ndarray:
         raise Wrong("Nothing came back (None). Does your function end in a `return`?")
     if isinstance(answer, torch.Tensor):
         return answer.detach().cpu().numpy()
+    if isinstance(answer, list | tuple):
+        answer = [part.detach().cpu() if isinstance(part, torch.Tensor) else part for part in answer]
     try:
         array = np.asarray(answer)
         if array.dtype == object:
             raise ValueError("mixed contents")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise Wrong(
             f"Expected numbers, an array or a tensor, got {type(answer).__name__}: {error}."
         ) from error

@@ -11,7 +11,9 @@ import pkgutil
 import re
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import rvos_edu.course
 from rvos_edu.course import check
@@ -83,3 +85,29 @@ def test_messages_do_not_show_the_answer(number: str) -> None:
         for answer, _ in wrong_answers(name):
             message = check(name, answer).message.split("raised")[0]
             assert not re.search(r"\w\.\w+\(|:=|lambda|return [a-z]", message), message
+
+
+ODD = {
+    "nothing": None,
+    "a word": "left",
+    "no number": float("nan"),
+    "an empty list": [],
+    "mixed": [1, [2]],
+    "a dict": {"a": 1},
+    "a set": {1},
+    "an object": object(),
+    "a large number": 10**30,
+    "tensors with gradients": [torch.ones(2, requires_grad=True), torch.ones(3)],
+    "an empty tensor": torch.zeros(0),
+    "a module": torch.nn.Linear(1, 1),
+    "a function": len,
+    "two words": ("a", "b"),
+    "a complex array": np.ones(2, complex),
+}
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_answers_never_raise_and_never_pass(name: str, odd: str) -> None:
+    assert not check(name, lambda *_, **__: ODD[odd])
+    assert not check(name, ODD[odd])
