@@ -13,7 +13,8 @@ from rvos_edu.course.execute import NOTEBOOKS, cleaned
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir
 
-SOLUTION_LINK = re.compile(r"\[([^\]]*)\]\(solutions/[^)]*\)")
+# A sentence "Solutions: [..](solutions/..)." or a lone link to one, and the mention of a file of solutions.
+SOLUTION_LINK = re.compile(r"(?:Solutions?: )?(?:\[[^\]]*\]\(solutions/[^)]*\)|`solutions/[^`]*`)[.,]?[ ]?")
 
 
 def write_student_version(out: Path, *, source: Path = NOTEBOOKS) -> list[Path]:
@@ -23,16 +24,15 @@ def write_student_version(out: Path, *, source: Path = NOTEBOOKS) -> list[Path]:
         The notebooks written.
 
     Raises:
-        DataError: if `source` holds no notebook, or `out` holds other files.
+        DataError: if `source` holds no notebook, or `out` holds anything.
     """
     import nbformat
 
     paths = sorted(source.glob("*.ipynb"))
     if not paths:
         raise DataError(f"{source} holds no notebook")
-    strangers = [p.name for p in out.glob("*") if p.suffix != ".ipynb"] if out.is_dir() else []
-    if strangers or out.is_file():
-        raise DataError(f"{out} holds {', '.join(strangers) or 'a file'}: choose a new folder")
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise DataError(f"{out} is there already and may hold somebody's work: choose a new folder")
     with atomic_dir(out) as folder:
         for path in paths:
             notebook = cleaned(nbformat.read(path, as_version=4))
@@ -40,7 +40,7 @@ def write_student_version(out: Path, *, source: Path = NOTEBOOKS) -> list[Path]:
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = [], None
                 else:
-                    cell.source = SOLUTION_LINK.sub(r"\1", cell.source)
+                    cell.source = SOLUTION_LINK.sub("", cell.source)
             nbformat.write(notebook, folder / path.name)
     return [out / path.name for path in paths]
 

@@ -89,7 +89,10 @@ def test_attention(nano: Any) -> None:
     model, config, sample, _, _ = nano
     widget = attention_widget(attention_record(model, sample, config=config))
     milliseconds("attention, query", change(widget, "IntSlider", 0))
-    milliseconds("attention, who reads", change(widget, "Dropdown", 0))
+    milliseconds("attention, decoder layer", change(widget, "IntSlider", 3))
+    for kind in ("word", "pixel", "who reads"):
+        widget.children[0].children[0].value = kind
+        milliseconds(f"attention, frame of {kind}", change(widget, "IntSlider", 5))
 
 
 @pytest.mark.benchmark
@@ -116,7 +119,6 @@ def test_matching(nano: Any) -> None:
     from rvos_edu.widgets.matching import MatchingHistory, matching_moment, matching_widget
 
     model, _, sample, frames, _ = nano
-    model.eval()
     generator = torch.Generator().manual_seed(0)
     shape = (len(frames), 10, 20, 28)
     moments = tuple(

@@ -29,20 +29,24 @@ def test_student_version_has_no_outputs_no_solutions_and_no_links_to_them(tmp_pa
         Path("05_x.ipynb")
     ]
     first, second = nbformat.read(path, as_version=4).cells
-    assert first.source == "stuck? solutions, [next](06_y.ipynb)"
+    assert first.source == "stuck? [next](06_y.ipynb)"
     assert (second.source, second.outputs, second.execution_count) == ("1 + 1", [], None)
-    write_student_version(tmp_path / "out", source=tmp_path / "in")  # again into its own folder
 
 
 def test_student_version_leaves_other_folders_alone(tmp_path: Path) -> None:
     write(tmp_path / "in" / "05_x.ipynb", v4.new_code_cell("1"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(DataError, match="holds thesis.txt: choose a new folder"):
+    with pytest.raises(DataError, match="may hold somebody's work: choose a new folder"):
         write_student_version(tmp_path / "out", source=tmp_path / "in")
     with pytest.raises(DataError, match="holds no notebook"):
         write_student_version(tmp_path / "new", source=tmp_path / "nothing")
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_the_real_notebooks_name_no_solutions_in_the_student_version(tmp_path: Path) -> None:
+    for path in write_student_version(tmp_path / "out"):
+        assert "solutions/" not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_cleaned_drops_widget_state_timings_and_bars() -> None:

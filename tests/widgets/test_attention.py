@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -91,17 +89,6 @@ def test_only_the_fields_of_the_reader_are_shown(record: AttentionRecord) -> Non
     first, second, _ = attention_widget(record, "pixel").children
     shown = [box.layout.display != "none" for box in (*first.children, *second.children)]
     assert shown == [True, False, False, True, True, False, True, True, True]
-
-
-def test_a_change_is_quick(record: AttentionRecord) -> None:
-    widget = attention_widget(record)
-    frame = widget.children[1].children[-1]
-    seconds = []
-    for value in (1, 2, 0):
-        started = time.process_time()
-        frame.value = value
-        seconds.append(time.process_time() - started)
-    assert min(seconds) < 0.5  # below 0.2 on an idle machine
 
 
 def test_another_kind_of_reader_is_refused(record: AttentionRecord) -> None:
