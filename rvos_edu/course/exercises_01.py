@@ -215,7 +215,7 @@ def _(answer: Any) -> None:
 
 
 # 01.5 -------------------------------------------------------------------------------------------------------
-TWICE = "Mask b finds an object that mask a had found before: a second find is a false alarm."
+TWICE = "One of your hits finds an object that an earlier mask had found: a second find is a false alarm."
 TABLE = "That is the order of the table. The ranking goes by score, over all images together."
 SINGLE = "You counted only one mask per image: all of them are submitted."
 RECALL = "That is recall: you divided by the number of objects. Precision looks at the masks so far."
