@@ -19,9 +19,6 @@ E_06_3 = Exercise("06.3", "the best assignment, with more queries than objects o
 E_06_4 = Exercise("06.4", "identity switches")
 
 
-# 06.1 -------------------------------------------------------------------------------------------------------
-
-
 def _clip(hidden: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
     """Probabilities [3, 4, 5, 6] and masks [2, 3, 5, 6]; `hidden` are (object, frame)."""
     generator = torch.Generator().manual_seed(6)
@@ -126,9 +123,6 @@ def _(answer: Any) -> None:
     expect_close(got, right, hint="Such an object costs 0 with every query, the others as before.")
 
 
-# 06.2 -------------------------------------------------------------------------------------------------------
-
-
 def _greedy(cost: np.ndarray) -> float:
     """Cheapest cell first, then the cheapest that shares neither its row nor its column, ..."""
     left, total = cost.copy(), 0.0
@@ -140,7 +134,9 @@ def _greedy(cost: np.ndarray) -> float:
 
 
 def _trap(answer: Any) -> np.ndarray:
-    return array_of(answer() if callable(answer) else answer).astype(float)
+    cost = array_of(answer() if callable(answer) else answer)
+    expect(cost.dtype.kind in "biuf", "Costs are real numbers.")
+    return cost.astype(float)
 
 
 @E_06_2.stage("three queries, three objects")
@@ -172,9 +168,6 @@ def _(answer: Any) -> None:
         "nearly as cheap.",
     )
     expect(gap >= 2, "Greedy loses, but by less than 2. What could its last pick be forced to pay?")
-
-
-# 06.3 -------------------------------------------------------------------------------------------------------
 
 
 def _pairs(answer: Any, cost: np.ndarray) -> list[tuple[int, int]]:
@@ -240,9 +233,6 @@ def _(answer: Any) -> None:
     cost = -np.eye(4, 3)[:, ::-1]
     pairs = _compare_pairs(answer, cost, "There is a cheaper assignment.")
     expect(pairs == sorted(pairs), "The pairs are right, but not sorted by query.")
-
-
-# 06.4 -------------------------------------------------------------------------------------------------------
 
 
 def _check_count(

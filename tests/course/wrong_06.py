@@ -77,7 +77,7 @@ WRONG = {
         (lambda p, m: -_dice(p, m).mean(1).T, "you average over all frames"),
         (lambda p, m: -(_dice(p, m) * _seen(m)).mean(1).T, "but divide by all frames"),
         (_by_any, "if any object is visible"),
-        (_nan_cost, "0 by 0"),
+        (_nan_cost, "by their number: 0 by 0"),
         (lambda p, m: _right_cost(p, m).T, "A row per query, a column per object"),
     ],
     "06.2": [
