@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rvos_edu.course.checking import Exercise, Wrong
-from rvos_edu.course.expect import expect, expect_close, expect_shape
+from rvos_edu.course.checking import Exercise
+from rvos_edu.course.expect import array_of, expect, expect_close, expect_shape
+from rvos_edu.course.expect_numbers import one_number
 
 E_00_1 = Exercise("00.1", "J of a clip")
 
@@ -82,11 +83,11 @@ def _(answer: Any) -> None:
 E_00_2 = Exercise("00.2", "the vote")
 
 
-def _voted(answer: Any, rows: list[list[float]]) -> tuple[int, float]:
+def _voted(answer: Any, rows: list[list[float]]) -> tuple[float, float]:
     got = answer(np.array(rows))
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        raise Wrong("Expected two things: the index of the chosen query, and its votes.")
-    return int(got[0]), float(got[1])
+    two = len(got) == 2 if isinstance(got, tuple | list) else array_of(got).shape == (2,)
+    expect(two, "Expected two things: the index of the chosen query, and its votes.")
+    return one_number(got[0], "First comes the index of one query."), one_number(got[1], "Then its votes.")
 
 
 @E_00_2.stage("one frame")

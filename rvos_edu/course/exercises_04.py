@@ -51,12 +51,17 @@ def _several_readers(answer: Any) -> None:
 
 @E_04_1.stage("scores of 1000")
 def _large_scores(answer: Any) -> None:
-    scores = torch.tensor([[1000.0, 999.0, 0.0]])
+    scores = torch.tensor([[1000.0, 999.0, 0.0], [0.0, 1.0, 2.0]])
+    shifted = (scores - scores.max()).exp()
     expect_close(
         answer(scores.clone(), torch.ones(3, dtype=torch.bool)),
         scores.softmax(-1),
         hint="The exponential of 1000 is infinite. What may be subtracted from all scores of a row without "
         "changing the result?",
+        mistakes={
+            "You subtracted the largest score of the whole matrix. A row far below it has nothing left: each "
+            "row needs a maximum of its own.": shifted / shifted.sum(-1, keepdim=True),
+        },
     )
 
 

@@ -181,12 +181,25 @@ def _without(kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.
     return torch.stack([_j(torch.einsum("k,khw->hw", part, pixels), truth, above=above) for part in parts])
 
 
+def _asked(answer: Any, kernel: Tensor, pixels: Tensor, truth: Tensor) -> Any:
+    """What is answered to a scene, provided that the scene stays as it was."""
+    given = kernel.clone(), pixels.clone(), truth.clone()
+    got = answer(*given)
+    expect(
+        given[0].equal(kernel), "You wrote zeros into the kernel itself; the next channel then misses two."
+    )
+    expect(given[1].equal(pixels), "You wrote into the pixel features; the next channel then misses two.")
+    return got
+
+
 @E_05_3.stage("a channel with the weight 0 is worth nothing")
 def _(answer: Any) -> None:
     truth = torch.tensor([[True, False]])
     pixels = torch.tensor([[[1.0, -1.0]], [[-5.0, 9.0]]])
     got = expect_shape(
-        answer(torch.tensor([1.0, 0.0]), pixels, truth), (2,), hint="One number per channel of the kernel."
+        _asked(answer, torch.tensor([1.0, 0.0]), pixels, truth),
+        (2,),
+        hint="One number per channel of the kernel.",
     )
     expect_close(
         got,
@@ -206,7 +219,7 @@ def _(answer: Any) -> None:
     single = torch.stack([_j(kernel[c] * pixels[c], truth) for c in range(4)])
     unweighed = torch.stack([1 - j for j in _without(kernel, pixels, truth)])
     expect_close(
-        answer(kernel.clone(), pixels.clone(), truth.clone()),
+        _asked(answer, kernel, pixels, truth),
         _worth(kernel, pixels, truth),
         hint="Two values of J per channel: with all of them, and without this one.",
         mistakes={
@@ -224,12 +237,11 @@ def _(answer: Any) -> None:
     )
 
 
-@E_05_3.stage("the kernel that you were given stays as it was")
+@E_05_3.stage("another mask")
 def _(answer: Any) -> None:
     kernel, pixels, truth = _scene(2)
-    before = kernel.clone()
-    got = answer(kernel, pixels, truth)
-    expect(kernel.equal(before), "You wrote zeros into the kernel itself; the next channel then misses two.")
     expect_close(
-        got, _worth(before, pixels, truth), hint="Right on one mask, wrong on another: which number is fixed?"
+        _asked(answer, kernel, pixels, truth),
+        _worth(kernel, pixels, truth),
+        hint="Right on one mask, wrong on another: which number is fixed?",
     )

@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from rvos_edu.course.checking import Exercise, Wrong
-from rvos_edu.course.expect import array_of, expect, expect_close, expect_shape
+from rvos_edu.course.expect import expect, expect_close, expect_shape
+from rvos_edu.course.expect_numbers import numbers_of
 from rvos_edu.losses import SMOOTHING
 
 E_06_1 = Exercise("06.1", "Dice cost over the frames in which an object is visible")
@@ -117,7 +118,7 @@ def _(answer: Any) -> None:
 @E_06_1.stage("an object that never shows")
 def _(answer: Any) -> None:
     probability, masks = _clip([(0, 0), (0, 1), (0, 2)])
-    got = array_of(answer(probability.clone(), masks.clone())).astype(float)
+    got = numbers_of(answer(probability.clone(), masks.clone()))
     expect(np.isfinite(got).all(), "No frame counts, and you divide by their number: 0 by 0.")
     right = _mean_cost(_frame_dice(probability, masks), _visible(masks))
     expect_close(got, right, hint="Such an object costs 0 with every query, the others as before.")
@@ -134,9 +135,7 @@ def _greedy(cost: np.ndarray) -> float:
 
 
 def _trap(answer: Any) -> np.ndarray:
-    cost = array_of(answer() if callable(answer) else answer)
-    expect(cost.dtype.kind in "biuf", "Costs are real numbers.")
-    return cost.astype(float)
+    return numbers_of(answer() if callable(answer) else answer)
 
 
 @E_06_2.stage("three queries, three objects")
@@ -177,14 +176,14 @@ def _pairs(answer: Any, cost: np.ndarray) -> list[tuple[int, int]]:
         raise Wrong("Nothing came back (None). Does your function end in a `return`?")
     try:
         pairs = [(int(query), int(thing)) for query, thing in got]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Wrong("Return a list of (query, object), one entry for each pair.") from error
     queries, things = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     number = min(cost.shape)
     expect(
         len(pairs) == number, f"There are {len(pairs)} pairs; a matrix {cost.shape} has room for {number}."
     )
-    if pairs and (max(queries) >= cost.shape[0] or max(things) >= cost.shape[1]):
+    if min(queries + things) < 0 or max(queries) >= cost.shape[0] or max(things) >= cost.shape[1]:
         raise Wrong("A pair lies outside the matrix: query first, then object.")
     expect(len(set(queries)) == number, "One query answers for two objects.")
     expect(len(set(things)) == number, "One object is given to two queries.")
@@ -244,8 +243,8 @@ def _check_count(
     mistakes: dict[str, int] | None = None,
 ) -> None:
     got = answer(torch.tensor(queries), torch.tensor(visible).bool())
-    number = expect_shape(got, (), hint="One number for the whole clip.").astype(float)
-    expect_close(number, right, hint=hint, mistakes=mistakes)
+    expect_shape(got, (), hint="One number for the whole clip.")
+    expect_close(numbers_of(got), right, hint=hint, mistakes=mistakes)
 
 
 @E_06_4.stage("one query throughout")
@@ -283,6 +282,13 @@ def _(answer: Any) -> None:
             "You count changes while the object is hidden.": 3,
         },
     )  # fmt: skip
+
+
+@E_06_4.stage("hidden in the beginning")
+def _(answer: Any) -> None:
+    _check_count(answer, [8, 3, 3], [0, 1, 1], 0, "Where does your comparison start?", {
+        "You start from the first frame of all, in which nothing is seen yet.": 1,
+    })  # fmt: skip
 
 
 @E_06_4.stage("never seen")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rvos_edu.course.checking import Exercise
+from rvos_edu.course.exercise_focal_padding import E_07_4
 from rvos_edu.course.expect import array_of, expect, expect_close, expect_shape
-from rvos_edu.losses import ALPHA, GAMMA, SMOOTHING, dice_loss, sigmoid_focal_loss
+from rvos_edu.losses import ALPHA, GAMMA, SMOOTHING, dice_loss
+
+__all__ = ["E_07_1", "E_07_2", "E_07_3", "E_07_4"]
 
 E_07_1 = Exercise("07.1", "one Dice for the whole clip")
 E_07_2 = Exercise("07.2", "the share of the easy pixels")
 E_07_3 = Exercise("07.3", "a balanced weight")
-E_07_4 = Exercise("07.4", "focal without the padding")
 
 
 def _clip(seed: int, frames: int = 3, height: int = 6, width: int = 8) -> tuple[Tensor, Tensor]:
@@ -214,87 +215,3 @@ def _(answer: Any) -> None:
     _check_weight(
         answer, [0, 0, 0], 5, "Nobody says 'referred' here. Then how much may the other side weigh?"
     )
-
-
-# 07.4 ----------------------------------------------------------------------------------------------------
-
-
-def _focal_pixels(logits: Tensor, masks: Tensor) -> Tensor:
-    """Focal loss of every pixel [..., H, W], through the library's mean over a 1 x 1 picture."""
-    return sigmoid_focal_loss(logits[..., None, None], masks[..., None, None])
-
-
-def _batch(seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Two masks, valid to a different extent; whatever lies beyond is random."""
-    logits, masks = _clip(seed, frames=2)
-    valid = torch.zeros_like(masks)
-    valid[0, :5, :6] = True
-    valid[1, :3, :] = True
-    return logits, masks, valid
-
-
-def _valid_mean(pixels: Tensor, valid: Tensor) -> Tensor:
-    return (pixels * valid).sum((-2, -1)) / valid.sum((-2, -1))
-
-
-def _padding_mistakes(logits: Tensor, masks: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    pixels = _focal_pixels(logits, masks)
-    zeroed = _focal_pixels(logits * valid, masks & valid)
-    kept = (pixels * valid).sum((-2, -1))
-    return {
-        "Padding still counts: this is the plain mean over all pixels.": pixels.mean((-2, -1)),
-        "A logit of zero is not 'no loss': it says one half, and pays for it.": zeroed.mean((-2, -1)),
-        "A logit of zero is not 'no loss', although you divide by the right number.": zeroed.sum((-2, -1))
-        / valid.sum((-2, -1)),
-        "The padded pixels' loss is gone, but they are still counted when you divide.": kept
-        / valid[0].numel(),
-        "All masks of the batch share one divisor; each has its own number of valid pixels.": kept
-        / valid.sum(),
-        "That is a sum over the valid pixels, the mean is asked for.": kept,
-    }
-
-
-def _check_padding(answer: Any, case: tuple[Tensor, Tensor, Tensor], hint: str) -> None:
-    got = answer(*(x.clone() for x in case))
-    expect_shape(got, (len(case[0]),), hint="One loss per mask of the batch.")
-    right = _valid_mean(_focal_pixels(case[0], case[1]), case[2])
-    expect_close(got, right, hint=hint, mistakes=_padding_mistakes(*case))
-
-
-@E_07_4.stage("no padding: the focal loss of section 2")
-def _(answer: Any) -> None:
-    logits, masks, valid = _batch(7)
-    hint = "Where every pixel is valid, the focal loss of section 2 should come out, and it does not."
-    _check_padding(answer, (logits, masks, torch.ones_like(valid)), hint)
-
-
-@E_07_4.stage("the mean is over the valid pixels of each mask")
-def _(answer: Any) -> None:
-    _check_padding(
-        answer, _batch(8), "Without padding it was right. Which pixels add, and which are counted?"
-    )
-
-
-@E_07_4.stage("garbage in the padding changes nothing")
-def _(answer: Any) -> None:
-    logits, masks, valid = _batch(9)
-    changed = (torch.where(valid, logits, 30.0), masks & valid, valid)
-    _check_padding(answer, changed, "Large logits in the padding leak into your result.")
-
-
-@E_07_4.stage("no gradient reaches the padding")
-def _(answer: Any) -> None:
-    logits, masks, valid = _batch(10)
-    free = logits.clone().requires_grad_()
-    slope = _gradient(answer, free, masks, valid)
-    expect(slope.abs()[valid].sum() > 0, "No gradient reaches the valid pixels: stay within torch functions.")
-    expect(slope.abs()[~valid].max() == 0, "Padded logits still get a gradient.")
-
-
-def _gradient(answer: Callable[..., Any], free: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
-    total = answer(free, masks.clone(), valid.clone())
-    expect(
-        isinstance(total, Tensor) and total.requires_grad,
-        "The result has no gradient: stay within torch functions.",
-    )
-    return torch.autograd.grad(total.sum(), free)[0]

@@ -29,6 +29,14 @@ def _(answer: Any) -> None:
             "You divided the weak probability by the strong one: the weak one is counted once per frame.": 1,
         },
     )
+    expect_close(
+        answer(0.9, 0.25),
+        4,
+        hint="Right for one pair of probabilities, wrong for another.",
+        mistakes={
+            "You rounded to the nearest number: where that goes up, one frame too many is asked for.": 5
+        },
+    )
 
 
 @E_08_1.stage("a tie is not a win")
@@ -52,10 +60,13 @@ def _(answer: Any) -> None:
 
 
 def _clips() -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits [2, 5, 3, 2] and padding [2, 5]; the second clip has two frames only."""
+    """Logits [2, 5, 3, 2] and padding [2, 5]; the second clip has two frames, the others vote otherwise."""
     logits = torch.randn(2, 5, 3, 2, generator=torch.Generator().manual_seed(8)) * 2
     padding = torch.zeros(2, 5, dtype=torch.bool)
     padding[1, 2:] = True
+    loser = reference_probabilities(logits[1, :2]).sum(0).argmin()
+    logits[1, 2:, :, 0] = -3.0
+    logits[1, 2:, loser, 0] = 5.0
     return logits, padding
 
 
@@ -94,7 +105,7 @@ def _(answer: Any) -> None:
 @E_08_2.stage("padded frames do not vote")
 def _(answer: Any) -> None:
     logits, padding = _clips()
-    votes = _two(answer(logits.clone(), padding.clone()))[1]
+    queries, votes = _two(answer(logits.clone(), padding.clone()))
     probabilities = reference_probabilities(logits)
     kept = (~padding)[:, :, None]
     expect_close(
@@ -108,6 +119,16 @@ def _(answer: Any) -> None:
                 logits * kept[..., None]
             ).sum(1),
             "You kept the padded frames and left the others out.": (probabilities * ~kept).sum(1),
+        },
+    )
+    expect_close(
+        queries,
+        (probabilities * kept).sum(1).argmax(-1),
+        hint="The votes are right, the chosen queries are not those with the most votes.",
+        mistakes={
+            "The votes are right, but the queries were chosen by the votes of all frames, padded ones too.": (
+                probabilities.sum(1).argmax(-1)
+            ),
         },
     )
 

@@ -15,9 +15,8 @@ NAMES = ("fine", "poor mask", "wrong choice", "never found")
 
 
 def _named(answer: Any, j: list[float], voted: int) -> str:
-    name = answer(np.array(j), voted)
-    if name not in NAMES:
-        raise Wrong(f"{name!r} is none of the four names: {', '.join(NAMES)}.")
+    name = str(expect_shape(answer(np.array(j), voted), (), hint="One name for the clip."))
+    expect(name in NAMES, f"{name!r} is none of the four names: {', '.join(NAMES)}.")
     return name
 
 
@@ -28,6 +27,15 @@ def _(answer: Any) -> None:
         _named(answer, [0.1, 0.2], 0) == "never found",
         "No query holds the object in this one. Look at the best of all queries, not at the voted one only.",
     )
+
+
+@E_10_1.stage("another query is voted for")
+def _(answer: Any) -> None:
+    expect(
+        _named(answer, [0.1, 0.9], 1) == "fine",
+        "The output is the mask of the voted query, which need not be the first one.",
+    )
+    expect(_named(answer, [0.9, 0.1], 1) == "wrong choice", "A good mask was there, and another one won.")
 
 
 @E_10_1.stage("the best query is not the voted one")

@@ -46,5 +46,10 @@ WRONG = {
         (lambda p: (p.sum(1).argmax(), p.mean(1).max()), "the votes are the sum"),
         (lambda p: p.sum(1).argmax(), "Expected two things"),
         (over_queries, "added up over the queries"),
+        (lambda p: None, "Nothing came back"),
+        (lambda p: (None, p.sum(1).max()), "Does your function end"),
+        (lambda p: (np.nan, p.sum(1).max()), "Rows are queries"),
+        (lambda p: ("a", p.sum(1).max()), "Expected real numbers"),
+        (lambda p: (p.sum(1), p.sum(1).max()), "the index of one query"),
     ],
 }  # fmt: skip

@@ -58,6 +58,14 @@ def worth(
     return torch.stack(out)
 
 
+def zeroed_pixels(kernel: Tensor, pixels: Tensor, truth: Tensor) -> Tensor:
+    whole, out = j(torch.einsum("k,khw->hw", kernel, pixels), truth), []
+    for channel in pixels:
+        channel.zero_()
+        out.append(whole - j(torch.einsum("k,khw->hw", kernel, pixels), truth))
+    return torch.stack(out)
+
+
 def remaining(kernel: Tensor, pixels: Tensor, truth: Tensor) -> Tensor:
     return j(torch.einsum("k,khw->hw", kernel, pixels), truth) - worth(kernel, pixels, truth)
 
@@ -82,5 +90,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda *scene: worth(*scene, above=0.5), "You cut the logits at 0.5"),
         (lambda *scene: 1 - remaining(*scene), "You subtracted from 1"),
         (lambda *scene: worth(scene[0].clone(), *scene[1:]).sum(), "One number per channel"),
+        (lambda *scene: worth(*scene, in_place=True), "wrote zeros into the kernel itself"),
+        (zeroed_pixels, "wrote into the pixel features"),
     ],
 }

@@ -63,6 +63,14 @@ def _only_tall(cost: np.ndarray) -> list[tuple[int, int]]:
     return sorted(_best(cost)) if len(cost) >= cost.shape[1] else _first_queries(cost)
 
 
+def _from_the_first_frame(queries: Tensor, visible: Tensor) -> int:
+    last, switches = queries[0], 0
+    for query, seen in zip(queries, visible, strict=True):
+        if seen:
+            switches, last = switches + int(query != last), query
+    return switches
+
+
 WRONG = {
     "06.1": [
         (lambda p, m: -_right_cost(p, m), "a cost is low for a good pair"),
@@ -87,6 +95,7 @@ WRONG = {
         (lambda: [[-6, -5, -1], [-5, -1, -2], [-2, -2, -1]], "Two cells are equal"),
         (lambda: [[-6, -1, -2], [-1.5, -5, -0.5], [-0.2, -0.3, -4]], "Greedy finds the best assignment"),
         (lambda: [[-6, -5, -1], [-5.1, -1.1, -2], [-2.2, -2.1, -1.2]], "by less than 2"),
+        (lambda: [["a", "b", "c"]] * 3, "real numbers"),
     ],
     "06.3": [
         (lambda cost: [int(q) for q in cost.argmin(0)], "Return a list of (query, object)"),
@@ -98,6 +107,10 @@ WRONG = {
         (_only_tall, "now objects stay without a query"),
         (_best, "not sorted by query"),
         (lambda cost: [], "has room for"),
+        (
+            lambda cost: [(q - cost.shape[0], i - cost.shape[1]) for q, i in sorted(_best(cost))],
+            "A pair lies outside the matrix",
+        ),
     ],
     "06.4": [
         (lambda q, v: (q[1:] == q[:-1]).sum(), "frames that stay the same"),
@@ -111,5 +124,7 @@ WRONG = {
         (lambda q, v: ((q[1:] != q[:-1]) & v[1:]).sum(), "change out of a hidden frame"),
         (lambda q, v: ((q[1:] != q[:-1]) & v[1:] & v[:-1]).sum(), "the switch happened behind the pause"),
         (lambda q, v: q[1:] != q[:-1], "One number for the whole clip"),
+        (_from_the_first_frame, "in which nothing is seen yet"),
+        (lambda q, v: "none", "Expected real numbers"),
     ],
 }

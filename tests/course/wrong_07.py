@@ -121,5 +121,19 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             ).detach(),
             "has no gradient",
         ),
+        (
+            lambda logits, masks, valid: [
+                ((_pixels(x, m) * v).sum() / v.sum()).item()
+                for x, m, v in zip(logits, masks, valid, strict=True)
+            ],
+            "stay within torch functions",
+        ),
+        (
+            lambda logits, masks, valid: (
+                _pixels(logits.detach().requires_grad_(), masks).where(valid, 0.0).sum((-2, -1))
+                / valid.sum((-2, -1))
+            ),
+            "does not lead back to the logits",
+        ),
     ],
 }

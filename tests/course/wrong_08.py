@@ -31,6 +31,10 @@ def _ignored(logits: Tensor, padding: Tensor) -> Any:
     return _votes(_p(logits))
 
 
+def _chosen_by_all(logits: Tensor, padding: Tensor) -> Any:
+    return _p(logits).sum(1).argmax(-1), _p(logits).masked_fill(padding[..., None], 0).sum(1)
+
+
 def _multiplied(logits: Tensor, padding: Tensor) -> Any:
     return _votes(_p(logits) * (~padding)[..., None])
 
@@ -86,11 +90,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda strong, weak: strong / weak, "whole number of frames"),
         (lambda strong, weak: math.ceil(weak / strong), "divided the weak probability by the strong"),
         (lambda strong, weak: math.ceil(strong / weak), "a tie is not a win"),
+        (lambda strong, weak: round(strong / weak) + 1, "rounded to the nearest number"),
     ],
     "08.2": [
         (_inverted, "True where a frame is to be left out"),
         (_before_softmax, "Leave frames out after the softmax"),
         (_ignored, "counted like all others"),
+        (_chosen_by_all, "chosen by the votes of all frames"),
         (_multiplied, "Zero times nan is nan"),
         (_mean, "the votes asked for are sums"),
         (_other_index, 'probability of "not referred"'),

@@ -76,6 +76,12 @@ def accumulate(weight: Any, batches: Any, *, divide: str = "items", clear: str =
         loss[divide].backward()
 
 
+def all_at_once(weight: Any, batches: Any) -> None:
+    weight.grad = None
+    x, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    (x @ weight - y).square().mean().backward()
+
+
 def wrong_accumulate(**kind: str) -> Any:
     return lambda weight, batches: accumulate(weight, batches, **kind)
 
@@ -103,6 +109,10 @@ def seed_only(model: Any, optimizer: Any, step: int) -> dict[str, Any]:
     return {**snapshot(model, optimizer, step), "random": torch.initial_seed()}
 
 
+def with_weights(keep: Any) -> Any:
+    return lambda model, *rest: {**snapshot(model, *rest), "weights": keep(model)}
+
+
 def other_moment(model: Any, optimizer: Any, step: int) -> dict[str, Any]:
     return {**snapshot(model, optimizer, step), "random": torch.Generator().manual_seed(0).get_state()}
 
@@ -120,6 +130,9 @@ WRONG = {
             lambda named, lr, lr_encoder: [{"params": [p for _, p in named if p.requires_grad], "lr": lr}],
             "share a group with the transformer",
         ),
+        (lambda named, lr, lr_encoder: [{"params": [], "lr": "fast"}], "Expected real numbers"),
+        (lambda named, lr, lr_encoder: [{"params": [], "lr": [lr, lr_encoder]}], "one learning rate"),
+        (lambda named, lr, lr_encoder: [{"params": 3, "lr": lr}], "The `params` of a group are of type int"),
     ],
     "09.2": [
         (from_zero, "The first update has the factor 0"),
@@ -128,6 +141,9 @@ WRONG = {
         (quarter, "quarter of a wave"),
         (drops, "drops when the warm-up ends"),
         (too_long, "The cosine is too long"),
+        (lambda step, total, warmup: None, "Nothing came back"),
+        (lambda step, total, warmup: "half", "Expected real numbers"),
+        (lambda step, total, warmup: torch.ones(2), "One factor per call"),
     ],
     "09.3": [
         (wrong_accumulate(divide="nothing"), "sum of the parts' gradients"),
@@ -135,6 +151,7 @@ WRONG = {
         (wrong_accumulate(divide="parts"), "a mean of means"),
         (wrong_accumulate(clear="never"), "Old gradients were there"),
         (lambda weight, batches: None, "`weight.grad` is None"),
+        (all_at_once, "one backward pass served several parts"),
     ],
     "09.4": [
         (wrong_snapshot(leave="random"), "lacks ['random']"),
@@ -146,5 +163,28 @@ WRONG = {
         (other_moment, "with other dropout"),
         (lambda model, optimizer, step: [model, optimizer], "Expected a dictionary"),
         (lambda model, optimizer, step: {**snapshot(model, optimizer, step), "step": 0}, "The step is 0"),
+        (lambda *run: {**snapshot(*run), "step": torch.ones(2)}, "number of finished steps"),
+        (lambda *run: {**snapshot(*run), "random": torch.zeros(3, dtype=torch.uint8)}, "has another one"),
+        (
+            lambda *run: {**snapshot(*run), "random": torch.zeros_like(torch.get_rng_state())},
+            "is no state of torch's generator",
+        ),
+        (with_weights(lambda model: [p.clone() for p in model.parameters()]), "`weights` is of type list"),
+        (with_weights(lambda model: 3), "`weights` is of type int"),
+        (with_weights(copy.deepcopy), "`weights` is of type Sequential"),
+        (
+            with_weights(lambda model: dict(enumerate(model.parameters()))),
+            "names that the model itself gives",
+        ),
+        (
+            with_weights(lambda model: {name: p.flatten() for name, p in model.named_parameters()}),
+            "in another shape",
+        ),
+        (lambda model, optimizer, step: None, "Nothing came back"),
+        (lambda *run: {**snapshot(*run), "optimizer": run[1]}, "`optimizer` is of type AdamW"),
+        (
+            lambda *run: {**snapshot(*run), "optimizer": {"state": snapshot(*run)["optimizer"]["state"]}},
+            "An optimiser cannot go on",
+        ),
     ],
 }

@@ -27,6 +27,14 @@ def sharp_best(j, voted, good=0.5, sharp=0.75):
     return "wrong choice" if j.max() >= sharp else "never found"
 
 
+def first_query(j, voted, good=0.5, sharp=0.75):
+    return only_voted(j, 0) if j.max() >= good else "never found"
+
+
+def best_query(j, voted, good=0.5, sharp=0.75):
+    return only_voted(j, j.argmax()) if j.max() >= good else "never found"
+
+
 def cells(mask, how=np.mean):
     t, h, w = mask.shape
     blocks = mask.reshape(t, h // 16, 16, w // 16, 16)
@@ -82,6 +90,10 @@ WRONG = {
         (sharp_best, "from the lower limit on"),
         (strict, "A value on the limit is good enough"),
         (lambda j, voted: "okay", "none of the four names"),
+        (first_query, "which need not be the first one"),
+        (best_query, "another one won"),
+        (lambda j, voted: np.array(["fine", "fine"]), "One name for the clip"),
+        (lambda j, voted: None, "Nothing came back"),
     ],
     "10.2": [
         (undivided, "forgot to divide by the attention"),
