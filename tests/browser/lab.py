@@ -95,9 +95,7 @@ class OpenNotebook:
     def run_all(self, minutes: float = 15) -> None:
         """Restart the kernel, run all cells by the menu, wait until each has its number; fail on an error."""
         page = self.page
-        page.locator(
-            ".jp-Toolbar-kernelStatus[data-status=idle], .jp-Notebook-ExecutionIndicator"
-        ).first.wait_for(timeout=2 * MINUTE)
+        page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for(timeout=2 * MINUTE)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Restart Kernel and Run All Cells…", exact=True).click()
         page.locator(".jp-Dialog button.jp-mod-accept").click()
@@ -113,11 +111,8 @@ class OpenNotebook:
             time.sleep(0.3)
         else:
             raise AssertionError(f"{self.stem}: {total} cells, still running: {prompts}")
-        errors = page.locator(
-            '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]:has-text("Error")'
-        )
+        errors = page.locator("[data-mime-type='application/vnd.jupyter.error']")
         assert not errors.count(), errors.first.inner_text()
-        assert not page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count()
 
     def widget(self, text: str) -> Explorer:
         """The widget area that holds `text`."""
