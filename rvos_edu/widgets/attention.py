@@ -19,6 +19,7 @@ READERS = {
     "pixel": "a pixel reads",
     "who reads": "who reads a word",
 }
+MEAN = -1  # in the list of heads; None would be shown as "nothing chosen"
 FIELDS = {  # what the widget shows for each
     "query": ("query", "decoder", "head", "frame"),
     "word": ("word", "encoder", "head", "frame"),
@@ -105,7 +106,7 @@ def attention_widget(record: AttentionRecord, reader: str = "query") -> VBox:
     (height, width), depth = record.grid, len(record.encoder)
     row, column = height // 2, width // 2
     tokens = [(f"{i} {tidy_token(token)}", i) for i, token in enumerate(record.tokens)]
-    means = [("mean of all", None), *((str(h), h) for h in range(heads))]
+    means = [("mean of all", MEAN), *((str(h), h) for h in range(heads))]
     kind = Dropdown(options=[(text, key) for key, text in READERS.items()], value=reader, description="who")
     fields = {
         "query": IntSlider(record.voted, min=0, max=queries - 1, description="query"),
@@ -114,7 +115,7 @@ def attention_widget(record: AttentionRecord, reader: str = "query") -> VBox:
         "column": IntSlider(column, min=0, max=width - 1, description="column"),
         "decoder": IntSlider(layers - 1, min=0, max=layers - 1, description="layer"),
         "encoder": IntSlider(depth - 1, min=0, max=depth - 1, description="layer"),
-        "head": Dropdown(options=means, value=None, description="head"),
+        "head": Dropdown(options=means, value=MEAN, description="head"),
         "frame": IntSlider(0, min=0, max=frames - 1, description="frame"),
     }
     picture = Image(format="jpeg", width=810)
@@ -127,7 +128,12 @@ def attention_widget(record: AttentionRecord, reader: str = "query") -> VBox:
         choice = (value["row"], value["column"]) if kind.value == "pixel" else value[needed[0]]
         layer = value["decoder" if kind.value == "query" else "encoder"]
         picture.value = attention_figure(
-            record, kind.value, choice, layer=layer, head=value["head"], frame=value["frame"]
+            record,
+            kind.value,
+            choice,
+            layer=layer,
+            head=None if value["head"] == MEAN else value["head"],
+            frame=value["frame"],
         ).to_jpeg()
 
     for control in (kind, *fields.values()):

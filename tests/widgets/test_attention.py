@@ -63,6 +63,7 @@ def test_every_control_changes_the_picture(record: AttentionRecord) -> None:
     first, second, picture = widget.children
     kind, query, word, row, column = first.children
     decoder, encoder, head, frame = second.children
+    assert head.index == 0 and head.label == "mean of all"  # a value of None would show as empty
     seen = {bytes(picture.value)}
 
     def moved(control: object, value: object) -> None:
