@@ -36,6 +36,8 @@ def change(widget: Any, kind: str, index: int = 0) -> Callable[[int], None]:
     def move(i: int) -> None:
         if hasattr(control, "min"):
             control.value = control.max if i % 2 else control.min
+        elif kind == "Checkbox":
+            control.value = bool(i % 2)
         elif kind == "Text":
             control.value = ("the object on the left", "the object on the right")[i % 2]
         else:
