@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -19,18 +20,18 @@ Sizes = tuple[int, int, int]
 E_02_1 = Exercise("02.1", "window and slot of a token")
 
 
-def _count(places: Sizes, lengths: Sizes) -> int:
+def _count(places: Sequence[int], lengths: Sequence[int]) -> int:
     """Number of a place when frames count slowest and columns fastest."""
     return (places[0] * lengths[1] + places[1]) * lengths[2] + places[2]
 
 
-def _landing(size: Sizes, window: Sizes) -> np.ndarray:
+def _landing(size: Sequence[int], window: Sequence[int]) -> np.ndarray:
     """(window, slot) of every token, [T * h * w, 2]."""
     grid = tuple(n // w for n, w in zip(size, window, strict=True))
     found = []
     for place in product(*map(range, size)):
         parts = [divmod(p, w) for p, w in zip(place, window, strict=True)]
-        found.append([_count(tuple(p[i] for p in parts), (grid, window)[i]) for i in (0, 1)])  # type: ignore[arg-type]
+        found.append([_count(tuple(p[i] for p in parts), (grid, window)[i]) for i in (0, 1)])
     return np.array(found)
 
 
@@ -43,7 +44,7 @@ def _landed(answer: Any, size: Sizes, window: Sizes) -> np.ndarray:
 
 def _swapped(size: Sizes, window: Sizes) -> np.ndarray:
     """What comes out if columns count slowest."""
-    turned = _landing(size[::-1], window[::-1]).reshape(*size[::-1], 2)  # type: ignore[arg-type]
+    turned = _landing(size[::-1], window[::-1]).reshape(*size[::-1], 2)
     return turned.transpose(2, 1, 0, 3).reshape(-1, 2)
 
 

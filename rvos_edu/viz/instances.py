@@ -78,8 +78,7 @@ def instance_rows(
     heights = [WIDTH * len(picture) / picture.shape[1] + TEXT for picture, _, _ in strips]
     marked, said = any(clip.marked is not None for clip in clips), any(clip.said for clip in clips)
     space = 0.4 * bool(title) + 0.3 * (marked or said)
-    figure = new_figure(sum(heights) + space + 0.1, title=title)
-    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[union-attr, call-arg]
+    figure = new_figure(sum(heights) + space + 0.1, title=title, h_pad=0.08)
     grid = figure.subplots(len(clips), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, clip, (picture, ids, starts) in zip(grid, clips, strips, strict=True):
         _draw(axes, clip, picture, ids, starts)

@@ -61,8 +61,7 @@ def pixel_panels(
     tallest = max(panel.values.shape[0] for panel in panels)
     cell = min((WIDTH - 0.4 * len(panels)) / sum(widths), max(0.26, SHORT_SIDE * 2 / tallest))
     extra = 0.45 + 0.3 * any(p.xlabel for p in panels) + 0.4 * bool(title) + 0.3 * bool(names)
-    figure = new_figure(tallest * cell + extra, title=title)
-    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[union-attr, call-arg]
+    figure = new_figure(tallest * cell + extra, title=title, h_pad=0.08)
     grid = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
     for axes, panel in zip(grid, panels, strict=True):
         _draw(axes, panel)

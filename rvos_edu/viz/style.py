@@ -93,10 +93,12 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def new_figure(height: float, *, title: str | None = None, width: float = WIDTH) -> Figure:
-    """An empty figure in inches; a long title is wrapped. Call it under `styled`."""
+def new_figure(
+    height: float, *, title: str | None = None, width: float = WIDTH, h_pad: float = 0.04
+) -> Figure:
+    """An empty figure in inches, rows `h_pad` apart; a long title is wrapped. Call it under `styled`."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04, wspace=0.03, hspace=0.02)  # type: ignore[union-attr, call-arg]
+    figure.get_layout_engine().set(w_pad=0.04, h_pad=h_pad, wspace=0.03, hspace=0.02)  # type: ignore[union-attr, call-arg]
     if title:
         figure.suptitle(wrapped(title, int(width * 9)), x=0.01, ha="left", fontweight="bold", color="#222222")
     return figure
