@@ -167,6 +167,65 @@ class MTTROutput:
 
 
 @dataclass(frozen=True)
+class NegativePairs:
+    """What R2-VOS says of sentences that do not fit their clips; P pairs, at training only.
+
+    Args:
+        sentence, reconstructed: [P, D], as in `R2VOSOutput`.
+        alignment_logits: [P].
+    """
+
+    sentence: Tensor
+    reconstructed: Tensor
+    alignment_logits: Tensor
+
+
+@dataclass(frozen=True)
+class GroundingMaps:
+    """What can be drawn of the early grounding of R2-VOS (supplement, figure A), returned on request.
+
+    Args:
+        before, after: [B, A, D, h', w'], the deepest map of the visual encoder and f_early.
+        pixels_to_words: [B, heads, A * h' * w', L], each pixel's attention to the words.
+        words_to_pixels: [B, heads, L, A * h' * w'], each word's attention to all pixels of all frames.
+        filters: [B, K, D], made from the words.
+    """
+
+    before: Tensor
+    after: Tensor
+    pixels_to_words: Tensor
+    words_to_pixels: Tensor
+    filters: Tensor
+
+
+@dataclass(frozen=True)
+class R2VOSOutput:
+    """What R2-VOS returns.
+
+    Args:
+        mask_logits: [Z, B, A, N, h, w] at stride 4, last decoder layer last.
+        class_logits: [Z, B, A, N, 1], positive = referred.
+        boxes: [Z, B, A, N, 4], centre x, centre y, width, height in 0..1 of the unpadded frame.
+        sentence: [B, D], embedding e of the sentence.
+        reconstructed: [B, D], embedding e' reconstructed from the grounded video.
+        alignment_logits: [B], positive = the sentence does not match.
+        mask_features: [B, A, C, h, w], per-pixel features that the masks are made from.
+        negatives: the same vectors for pairs that do not match, if they were given.
+        grounding: attention and features of the early grounding, if asked for.
+    """
+
+    mask_logits: Tensor
+    class_logits: Tensor
+    boxes: Tensor
+    sentence: Tensor
+    reconstructed: Tensor
+    alignment_logits: Tensor
+    mask_features: Tensor
+    negatives: NegativePairs | None = None
+    grounding: GroundingMaps | None = None
+
+
+@dataclass(frozen=True)
 class Losses:
     """Unweighted losses per decoder layer and their weighted sum.
 
