@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TemporalEncoderConfig:
-    """Video Swin with a 1x4x4 patch, three stages (MTTR, sections 3.2 and C.1)."""
+    """Video Swin with a 1x4x4 patch: three stages (MTTR, sections 3.2 and C.1) or all four (R2-VOS)."""
 
     embed_dim: int = 96
     depths: list[int] = field(default_factory=lambda: [2, 2, 6])
@@ -47,6 +47,58 @@ class MTTRConfig:
 
 
 @dataclass
+class FrameEncoderConfig:
+    """What R2-VOS sees frames with: `kind` "timm" (2-D, by `name`), "video-swin", or "none" (feature maps come in).
+
+    Args:
+        channels: of the maps that come in, strides 4, 8, 16, ..., for `kind` "none" only.
+    """
+
+    kind: str = "timm"
+    name: str = "resnet50"
+    video_swin: TemporalEncoderConfig = field(
+        default_factory=lambda: TemporalEncoderConfig(depths=[2, 2, 6, 2], heads=[3, 6, 12, 24])
+    )
+    channels: list[int] = field(default_factory=list)
+
+
+@dataclass
+class R2VOSConfig:
+    """Sizes and parts of R2-VOS; the defaults are those of the supplement (section C), else of the code.
+
+    Args:
+        sentence: how words become the embedding e: "mean" or "pooler" (RoBERTa's, for published weights).
+        points: samples per head and level of deformable attention.
+        extra_levels: maps made by stride-2 convolutions behind the deepest one of the frame encoder.
+        grounding: "two-way", or "none" (ablation).
+        filters: K, made from the words.
+        decoder: "standard" (supplement D) or "deformable" (published code).
+        mask_head: "linear" (supplement, figure B) or "conditional" (published code).
+        mask_dim: channels of the mask features.
+    """
+
+    frame_encoder: FrameEncoderConfig = field(default_factory=FrameEncoderConfig)
+    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
+    sentence: str = "mean"
+    d_model: int = 256
+    heads: int = 8
+    feedforward: int = 2048
+    encoder_layers: int = 4
+    points: int = 4
+    extra_levels: int = 1
+    grounding: str = "two-way"
+    filters: int = 3
+    reconstruction_layers: int = 3
+    reconstruction_feedforward: int = 2048
+    decoder: str = "standard"
+    decoder_layers: int = 3
+    queries: int = 5
+    mask_head: str = "linear"
+    mask_dim: int = 256
+    dropout: float = 0.1
+
+
+@dataclass
 class InitConfig:
     """Pretrained parts that training starts from; None starts from random weights.
 
@@ -54,6 +106,19 @@ class InitConfig:
     """
 
     temporal_encoder: str | None = None
+    text_encoder: str | None = None
+    model: str | None = None
+
+
+@dataclass
+class R2VOSInitConfig:
+    """Pretrained parts that training starts from; None starts from random weights.
+
+    Each value is a shipped name, a file or a folder; `frame_encoder` "timm" asks timm for its weights.
+    `model` starts from a whole model.
+    """
+
+    frame_encoder: str | None = None
     text_encoder: str | None = None
     model: str | None = None
 
@@ -97,8 +162,35 @@ class LossConfig:
 
 
 @dataclass
+class R2VOSLossConfig:
+    """Weights of R2-VOS's losses (supplement, section C); `mask` multiplies `dice` and `focal`.
+
+    Args:
+        relation: how the cycle is closed: "relational", "point-wise" (ablation) or "none" (ablation).
+        negatives_per_clip: sentences of other videos that each clip is shown as wrong; 0: none, None: as many
+            as it has true ones.
+    """
+
+    text: float = 0.1
+    cls: float = 2.0
+    mask: float = 2.0
+    align: float = 1.0
+    angle: float = 10.0
+    l1: float = 5.0
+    giou: float = 2.0
+    dice: float = 2.0
+    focal: float = 5.0
+    relation: str = "relational"
+    negatives_per_clip: int | None = None
+    normalise: str = "paper"
+
+
+@dataclass
 class OptimizerConfig:
-    """AdamW and its schedule (section C.4). Milestones are epochs; the cosine schedule ends at zero."""
+    """AdamW and its schedule (section C.4). Milestones are epochs; the cosine schedule ends at zero.
+
+    `lr_temporal_encoder` is that of the part that sees frames, R2-VOS's frame encoder too.
+    """
 
     lr: float = 1e-4
     lr_temporal_encoder: float = 5e-5
@@ -145,9 +237,18 @@ class InferenceConfig:
 
 
 @dataclass
-class ExperimentConfig:
-    """One preset: all that `rvos-edu train`, `evaluate` and `segment` read."""
+class R2VOSInferenceConfig(InferenceConfig):
+    """Also: whether videos that a sentence does not fit stay empty, 1(A), and from which probability on."""
 
+    align_filter: bool = True
+    align_threshold: float = 0.5
+
+
+@dataclass
+class ExperimentConfig:
+    """One preset of MTTR: all that `rvos-edu train`, `evaluate` and `segment` read."""
+
+    architecture: str = "mttr"
     name: str = "custom"
     model: MTTRConfig = field(default_factory=MTTRConfig)
     init: InitConfig = field(default_factory=InitConfig)
@@ -156,3 +257,23 @@ class ExperimentConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+
+
+@dataclass
+class R2VOSExperimentConfig:
+    """One preset of R2-VOS; chosen by `architecture: r2vos`."""
+
+    architecture: str = "r2vos"
+    name: str = "custom"
+    model: R2VOSConfig = field(default_factory=R2VOSConfig)
+    init: R2VOSInitConfig = field(default_factory=R2VOSInitConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: R2VOSLossConfig = field(default_factory=R2VOSLossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    inference: R2VOSInferenceConfig = field(default_factory=R2VOSInferenceConfig)
+
+
+AnyModelConfig = MTTRConfig | R2VOSConfig
+AnyExperiment = ExperimentConfig | R2VOSExperimentConfig
+EXPERIMENTS: dict[str, type[AnyExperiment]] = {"mttr": ExperimentConfig, "r2vos": R2VOSExperimentConfig}
