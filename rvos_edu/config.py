@@ -48,7 +48,7 @@ class MTTRConfig:
 
 @dataclass
 class FrameEncoderConfig:
-    """What R2-VOS sees frames with: `kind` "timm" (2-D, by `name`), "video-swin", or "none" (feature maps come in).
+    """What R2-VOS sees frames with: `kind` "timm" (2-D, by `name`), "video-swin", or "none" (maps come in).
 
     Args:
         channels: of the maps that come in, strides 4, 8, 16, ..., for `kind` "none" only.

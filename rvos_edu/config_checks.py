@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from rvos_edu.config import (
+    AnyExperiment,
     DataConfig,
     ExperimentConfig,
+    FrameEncoderConfig,
     InferenceConfig,
     LossConfig,
     MTTRConfig,
     OptimizerConfig,
+    R2VOSConfig,
+    R2VOSInferenceConfig,
+    R2VOSLossConfig,
     TemporalEncoderConfig,
     TextEncoderConfig,
     TrainConfig,
 )
-from rvos_edu.errors import ConfigError
+from rvos_edu.config_rules import at_least, between, divisible, not_negative, one_of, positive, require
 
 PRECISIONS = ("no", "bf16", "fp16")
 SCHEDULES = ("step", "cosine")
 NORMALISERS = ("paper", "reference")
 ORDERS = ("threshold-first", "resize-first")
+FRAME_ENCODERS = ("timm", "video-swin", "none")
+SENTENCES = ("mean", "pooler")
+GROUNDINGS = ("two-way", "none")
+DECODERS = ("standard", "deformable")
+MASK_HEADS = ("linear", "conditional")
+RELATIONS = ("relational", "point-wise", "none")
 _STAGES = 3  # MTTR keeps three stages of Video Swin (section 3.2)
+_NORM_GROUPS = 32  # GroupNorm of R2-VOS's projections
 _GROUPS = 8  # GroupNorm of the spatial decoder, whose narrowest layer has d_model / 8 channels
 
 
-def check_values(config: ExperimentConfig) -> None:
+def check_values(config: AnyExperiment) -> None:
     """Check every value of a configuration.
 
     Raises:
         ConfigError: names the key, the value seen and the values allowed.
     """
-    _check_model(config.model)
+    if isinstance(config, ExperimentConfig):
+        one_of("architecture", config.architecture, ("mttr",))
+        _check_model(config.model)
+        _check_loss(config.loss)
+    else:
+        one_of("architecture", config.architecture, ("r2vos",))
+        _check_r2vos(config.model)
+        _check_r2vos_loss(config.loss)
+        _check_r2vos_inference(config.inference)
     _check_data(config.data)
-    _check_loss(config.loss)
     _check_optimizer(config.optimizer)
     _check_train(config.train)
     _check_inference(config.inference)
@@ -42,115 +58,133 @@ def check_values(config: ExperimentConfig) -> None:
 
 def _check_model(model: MTTRConfig) -> None:
     for name in ("heads", "feedforward", "encoder_layers", "decoder_layers", "queries", "kernel_dim"):
-        _at_least(f"model.{name}", getattr(model, name), 1)
-    _divisible("model.d_model", model.d_model, 8 * _GROUPS, "the spatial decoder's GroupNorm")
+        at_least(f"model.{name}", getattr(model, name), 1)
+    divisible("model.d_model", model.d_model, 8 * _GROUPS, "the spatial decoder's GroupNorm")
     divides = model.d_model % model.heads == 0
-    _require(divides, "model.heads", model.heads, f"a divisor of model.d_model = {model.d_model}")
-    _between("model.dropout", model.dropout, 0.0, 1.0)
-    _check_temporal_encoder(model.temporal_encoder)
+    require(divides, "model.heads", model.heads, f"a divisor of model.d_model = {model.d_model}")
+    between("model.dropout", model.dropout, 0.0, 1.0)
+    _check_video_swin("model.temporal_encoder", model.temporal_encoder, stages=(_STAGES,))
     _check_text_encoder(model.text_encoder)
 
 
-def _check_temporal_encoder(encoder: TemporalEncoderConfig) -> None:
-    key = "model.temporal_encoder"
-    _at_least(f"{key}.embed_dim", encoder.embed_dim, 1)
-    for name in ("depths", "heads", "window"):
+def _check_r2vos(model: R2VOSConfig) -> None:
+    counts = ("heads", "feedforward", "encoder_layers", "points", "filters", "reconstruction_layers")
+    for name in (*counts, "reconstruction_feedforward", "decoder_layers", "queries", "mask_dim"):
+        at_least(f"model.{name}", getattr(model, name), 1)
+    at_least("model.extra_levels", model.extra_levels, 0)
+    divisible("model.d_model", model.d_model, _NORM_GROUPS, "GroupNorm of the feature maps")
+    divides = model.d_model % model.heads == 0
+    require(divides, "model.heads", model.heads, f"a divisor of model.d_model = {model.d_model}")
+    between("model.dropout", model.dropout, 0.0, 1.0)
+    for name, allowed in (
+        ("sentence", SENTENCES),
+        ("grounding", GROUNDINGS),
+        ("decoder", DECODERS),
+        ("mask_head", MASK_HEADS),
+    ):
+        one_of(f"model.{name}", getattr(model, name), allowed)
+    _check_frame_encoder(model.frame_encoder)
+    _check_text_encoder(model.text_encoder)
+
+
+def _check_frame_encoder(encoder: FrameEncoderConfig) -> None:
+    key = "model.frame_encoder"
+    one_of(f"{key}.kind", encoder.kind, FRAME_ENCODERS)
+    if encoder.kind == "video-swin":
+        _check_video_swin(f"{key}.video_swin", encoder.video_swin, stages=(_STAGES, _STAGES + 1))
+    maps = encoder.channels
+    if encoder.kind == "none":
+        good = len(maps) >= 2 and min(maps) >= 1
+        require(good, f"{key}.channels", maps, "the channels of at least two maps, strides 4, 8, ...")
+    else:
+        require(not maps, f"{key}.channels", maps, f"empty: {encoder.kind} tells its own")
+
+
+def _check_video_swin(key: str, encoder: TemporalEncoderConfig, *, stages: tuple[int, ...]) -> None:
+    at_least(f"{key}.embed_dim", encoder.embed_dim, 1)
+    counts = " or ".join(map(str, stages))
+    require(len(encoder.depths) in stages, f"{key}.depths", encoder.depths, f"a list of {counts} numbers")
+    for name, length in (("depths", len(encoder.depths)), ("heads", len(encoder.depths)), ("window", 3)):
         values = getattr(encoder, name)
-        _require(len(values) == _STAGES, f"{key}.{name}", values, f"a list of {_STAGES} numbers")
+        require(len(values) == length, f"{key}.{name}", values, f"a list of {length} numbers")
         for value in values:
-            _at_least(f"{key}.{name}", value, 1)
+            at_least(f"{key}.{name}", value, 1)
     for stage, heads in enumerate(encoder.heads):
         width = encoder.embed_dim * 2**stage
         fits = f"divisors of the stage widths (stage {stage + 1}: {width})"
-        _require(width % heads == 0, f"{key}.heads", encoder.heads, fits)
-    _between(f"{key}.drop_path", encoder.drop_path, 0.0, 1.0)
+        require(width % heads == 0, f"{key}.heads", encoder.heads, fits)
+    between(f"{key}.drop_path", encoder.drop_path, 0.0, 1.0)
 
 
 def _check_text_encoder(encoder: TextEncoderConfig) -> None:
     key = "model.text_encoder"
     for name in ("hidden_size", "layers", "heads", "feedforward", "vocab_size"):
-        _at_least(f"{key}.{name}", getattr(encoder, name), 1)
-    _at_least(f"{key}.max_positions", encoder.max_positions, 4)  # two are reserved, <s> and </s> need two
-    _divisible(f"{key}.hidden_size", encoder.hidden_size, encoder.heads, f"{key}.heads")
-    _positive(f"{key}.layer_norm_eps", encoder.layer_norm_eps)
+        at_least(f"{key}.{name}", getattr(encoder, name), 1)
+    at_least(f"{key}.max_positions", encoder.max_positions, 4)  # two are reserved, <s> and </s> need two
+    divisible(f"{key}.hidden_size", encoder.hidden_size, encoder.heads, f"{key}.heads")
+    positive(f"{key}.layer_norm_eps", encoder.layer_norm_eps)
 
 
 def _check_data(data: DataConfig) -> None:
     for name in ("window", "expressions_per_clip", "mask_stride", "short_side"):
-        _at_least(f"data.{name}", getattr(data, name), 1)
-    _at_least("data.seed", data.seed, 0)
-    _at_least("data.max_side", data.max_side, data.short_side, " (data.short_side)")
+        at_least(f"data.{name}", getattr(data, name), 1)
+    at_least("data.seed", data.seed, 0)
+    at_least("data.max_side", data.max_side, data.short_side, " (data.short_side)")
     if data.train_videos is not None:
-        _at_least("data.train_videos", data.train_videos, 1)
+        at_least("data.train_videos", data.train_videos, 1)
     if data.annotated_frames is not None:
-        _at_least("data.annotated_frames", data.annotated_frames, 1)
+        at_least("data.annotated_frames", data.annotated_frames, 1)
         fits = data.annotated_frames <= data.window
-        _require(fits, "data.annotated_frames", data.annotated_frames, f"at most data.window = {data.window}")
-    _between("data.flip", data.flip, 0.0, 1.0)
+        require(fits, "data.annotated_frames", data.annotated_frames, f"at most data.window = {data.window}")
+    between("data.flip", data.flip, 0.0, 1.0)
 
 
 def _check_loss(loss: LossConfig) -> None:
     for name in ("dice", "focal", "reference", "not_referred"):
-        _not_negative(f"loss.{name}", getattr(loss, name))
-    _one_of("loss.normalise", loss.normalise, NORMALISERS)
+        not_negative(f"loss.{name}", getattr(loss, name))
+    one_of("loss.normalise", loss.normalise, NORMALISERS)
+
+
+def _check_r2vos_loss(loss: R2VOSLossConfig) -> None:
+    for name in ("text", "cls", "mask", "align", "angle", "l1", "giou", "dice", "focal"):
+        not_negative(f"loss.{name}", getattr(loss, name))
+    one_of("loss.relation", loss.relation, RELATIONS)
+    one_of("loss.normalise", loss.normalise, NORMALISERS)
+    if loss.negatives_per_clip is not None:
+        at_least("loss.negatives_per_clip", loss.negatives_per_clip, 0)
+
+
+def _check_r2vos_inference(inference: R2VOSInferenceConfig) -> None:
+    between("inference.align_threshold", inference.align_threshold, 0.0, 1.0)
 
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:
     for name in ("lr", "clip_norm", "factor"):
-        _positive(f"optimizer.{name}", getattr(optimizer, name))
+        positive(f"optimizer.{name}", getattr(optimizer, name))
     for name in ("lr_temporal_encoder", "weight_decay"):
-        _not_negative(f"optimizer.{name}", getattr(optimizer, name))
-    _one_of("optimizer.schedule", optimizer.schedule, SCHEDULES)
-    _at_least("optimizer.warmup_steps", optimizer.warmup_steps, 0)
+        not_negative(f"optimizer.{name}", getattr(optimizer, name))
+    one_of("optimizer.schedule", optimizer.schedule, SCHEDULES)
+    at_least("optimizer.warmup_steps", optimizer.warmup_steps, 0)
     milestones = optimizer.milestones
     rising = all(a < b for a, b in zip([0, *milestones], milestones, strict=False))
-    _require(rising, "optimizer.milestones", milestones, "rising epochs, the first at least 1")
+    require(rising, "optimizer.milestones", milestones, "rising epochs, the first at least 1")
 
 
 def _check_train(train: TrainConfig) -> None:
     for name in ("epochs", "batch_size", "accumulate", "log_every", "checkpoint_every"):
-        _at_least(f"train.{name}", getattr(train, name), 1)
+        at_least(f"train.{name}", getattr(train, name), 1)
     for name in ("steps", "evaluate_samples"):
         if getattr(train, name) is not None:
-            _at_least(f"train.{name}", getattr(train, name), 1)
+            at_least(f"train.{name}", getattr(train, name), 1)
     for name in ("workers", "seed", "evaluate_every", "freeze_temporal_encoder_steps"):
-        _at_least(f"train.{name}", getattr(train, name), 0)
-    _one_of("train.precision", train.precision, PRECISIONS)
+        at_least(f"train.{name}", getattr(train, name), 0)
+    one_of("train.precision", train.precision, PRECISIONS)
 
 
 def _check_inference(inference: InferenceConfig) -> None:
-    _at_least("inference.max_frames", inference.max_frames, 1)
-    _at_least("inference.overlap", inference.overlap, 0)
+    at_least("inference.max_frames", inference.max_frames, 1)
+    at_least("inference.overlap", inference.overlap, 0)
     shorter = inference.overlap < inference.max_frames
     limit = f"less than inference.max_frames = {inference.max_frames}"
-    _require(shorter, "inference.overlap", inference.overlap, limit)
-    _one_of("inference.order", inference.order, ORDERS)
-
-
-def _require(condition: bool, key: str, value: object, expected: str) -> None:
-    if not condition:
-        raise ConfigError(f"{key} must be {expected}, got {value!r}")
-
-
-def _at_least(key: str, value: int, minimum: int, why: str = "") -> None:
-    _require(value >= minimum, key, value, f"at least {minimum}{why}")
-
-
-def _positive(key: str, value: float) -> None:
-    _require(math.isfinite(value) and value > 0, key, value, "a finite number above 0")
-
-
-def _not_negative(key: str, value: float) -> None:
-    _require(math.isfinite(value) and value >= 0, key, value, "a finite number, 0 or more")
-
-
-def _between(key: str, value: float, low: float, high: float) -> None:
-    _require(low <= value <= high, key, value, f"between {low:g} and {high:g}")
-
-
-def _divisible(key: str, value: int, divisor: int, why: str) -> None:
-    _require(value >= 1 and value % divisor == 0, key, value, f"a multiple of {divisor} ({why})")
-
-
-def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
-    _require(value in allowed, key, value, " or ".join(map(repr, allowed)))
+    require(shorter, "inference.overlap", inference.overlap, limit)
+    one_of("inference.order", inference.order, ORDERS)

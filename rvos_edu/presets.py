@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import EXPERIMENTS, AnyExperiment
 from rvos_edu.config_checks import check_values
 from rvos_edu.errors import ConfigError
 
@@ -30,8 +30,10 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESET_FOLDER.glob("*.yaml"))
 
 
-def load_config(name_or_file: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+def load_config(name_or_file: str | Path, overrides: Sequence[str] = ()) -> AnyExperiment:
     """Read a preset or a YAML file, apply overrides, check every key, type and value.
+
+    Its key `architecture` ("mttr" if there is none) says which keys there are.
 
     Args:
         name_or_file: a name from `preset_names()`, or the path of a YAML file.
@@ -43,22 +45,25 @@ def load_config(name_or_file: str | Path, overrides: Sequence[str] = ()) -> Expe
     """
     source = str(name_or_file)
     values = _read_yaml(_find_file(source), source)
+    architecture = _architecture(values, source)
+    keys = known_keys(architecture)
     for key, text in _split_overrides(overrides):
-        _set(values, key, _parse_override(key, text))
-    _check_keys(values, source)
-    config = _instantiate(values, source)
+        _set(keys, values, key, _parse_override(keys, key, text))
+    _check_keys(keys, values, source)
+    config = _instantiate(architecture, values, source)
     check_values(config)
     return config
 
 
-def to_yaml(config: ExperimentConfig) -> str:
+def to_yaml(config: AnyExperiment) -> str:
     """The complete configuration as YAML that `load_config` reads back to an equal object."""
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True)
 
 
-def known_keys() -> dict[str, Any]:
-    """Every dotted key of `ExperimentConfig` with its type; sections have their dataclass as type."""
-    return dict(_walk(ExperimentConfig))
+@cache
+def known_keys(architecture: str = "mttr") -> dict[str, Any]:
+    """Every dotted key of an architecture's configuration with its type; sections have their dataclass."""
+    return dict(_walk(EXPERIMENTS[architecture]))
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -135,9 +140,9 @@ def _split_overrides(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield key, text
 
 
-def _parse_override(key: str, text: str) -> Any:
+def _parse_override(keys: Mapping[str, Any], key: str, text: str) -> Any:
     """The value of an override; text stays text where the key holds text (a folder may be named 2024)."""
-    kind = known_keys().get(key)
+    kind = keys.get(key)
     if kind is str:
         return text
     if kind == (str | None):
@@ -148,9 +153,9 @@ def _parse_override(key: str, text: str) -> Any:
         raise ConfigError(f"{key}: {text!r} is not readable as YAML: {_one_line(error)}") from error
 
 
-def _set(values: dict[str, Any], key: str, value: Any) -> None:
-    if key not in known_keys():
-        raise _unknown_key(key, "the command line")
+def _set(keys: Mapping[str, Any], values: dict[str, Any], key: str, value: Any) -> None:
+    if key not in keys:
+        raise _unknown_key(keys, key, "the command line")
     *sections, last = key.split(".")
     for section in sections:
         inner = values.setdefault(section, {})
@@ -179,21 +184,20 @@ def _walk(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _walk(inner, f"{prefix}{name}.")
 
 
-def _check_keys(values: Mapping[Any, Any], source: str, prefix: str = "") -> None:
-    keys = known_keys()
+def _check_keys(keys: Mapping[str, Any], values: Mapping[Any, Any], source: str, prefix: str = "") -> None:
     for name, value in values.items():
         key = f"{prefix}{name}"
         if key not in keys:
-            raise _unknown_key(key, source)
+            raise _unknown_key(keys, key, source)
         if dataclasses.is_dataclass(keys[key]):
             if not isinstance(value, Mapping):
                 inside = ", ".join(_fields(keys[key]))
                 raise ConfigError(f"{source}: {key} is a section with the keys {inside}; got {value!r}")
-            _check_keys(value, source, f"{key}.")
+            _check_keys(keys, value, source, f"{key}.")
 
 
-def _unknown_key(key: str, source: str) -> ConfigError:
-    keys = list(known_keys())
+def _unknown_key(allowed: Mapping[str, Any], key: str, source: str) -> ConfigError:
+    keys = list(allowed)
     last = key.rpartition(".")[2]
     same_name = [known for known in keys if known.rpartition(".")[2] == last]
     hint = f" (did you mean {' or '.join(map(repr, same_name))}?)" if same_name else _nearest(key, keys)
@@ -207,17 +211,25 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
+def _architecture(values: Mapping[str, Any], source: str) -> str:
+    found = values.get("architecture", "mttr")
+    if found not in EXPERIMENTS:
+        raise ConfigError(f"{source}: architecture must be one of {', '.join(EXPERIMENTS)}, got {found!r}")
+    return str(found)
+
+
 @cache
-def _parser() -> ArgumentParser:
+def _parser(architecture: str) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(ExperimentConfig, None)
+    parser.add_class_arguments(EXPERIMENTS[architecture], None)
     return parser
 
 
-def _instantiate(values: dict[str, Any], source: str) -> ExperimentConfig:
+def _instantiate(architecture: str, values: dict[str, Any], source: str) -> AnyExperiment:
+    parser = _parser(architecture)
     try:
-        parsed = _parser().parse_object(values)
-        return ExperimentConfig(**vars(_parser().instantiate(parsed)))
+        parsed = parser.parse_object(values)
+        return EXPERIMENTS[architecture](**vars(parser.instantiate(parsed)))
     except (ArgumentError, TypeError, ValueError) as error:
         match = re.search(r'key "([\w.]+)"', str(error))
         if match is None:
@@ -226,7 +238,7 @@ def _instantiate(values: dict[str, Any], source: str) -> ExperimentConfig:
         found: Any = values
         for part in key.split("."):
             found = found[part]
-        kind = known_keys()[key]
+        kind = known_keys(architecture)[key]
         scalar_for_text = kind in (str, str | None) and not isinstance(found, (dict, list))
         hint = "; write it in quotes" if scalar_for_text else ""
         raise ConfigError(f"{source}: {key} must be {_type_name(kind)}, got {found!r}{hint}") from error

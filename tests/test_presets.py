@@ -134,7 +134,7 @@ def test_overrides() -> None:
         (["--optimzer.lr", "1"], ["'optimzer.lr'", "did you mean 'optimizer.lr'"]),
         (["--lr", "1"], ["'lr'", "did you mean 'optimizer.lr'"]),
         (["--seed", "1"], ["did you mean 'data.seed' or 'train.seed'"]),
-        (["--qqqq", "1"], ["'qqqq'", "sections are name, model"]),
+        (["--qqqq", "1"], ["'qqqq'", "sections are architecture, name, model"]),
         (["--optimizer.lr.x", "1"], ["'optimizer.lr.x'", "did you mean 'optimizer.lr'"]),
         (["--optimizer.lr", "fast"], ["optimizer.lr must be a number", "'fast'"]),
         (["--train.epochs", "1.5"], ["train.epochs must be a whole number", "1.5"]),
