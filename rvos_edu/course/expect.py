@@ -74,7 +74,9 @@ def expect_close(
             raise Wrong(message)
     if got.shape != want.shape:
         raise Wrong(f"The shape is {list(got.shape)}, expected {list(want.shape)}. {hint}")
-    if got.dtype.kind == "f" and not np.isfinite(got).all() and np.isfinite(want.astype(float)).all():
+    if got.dtype.kind == "c" and want.dtype.kind != "c":
+        raise Wrong(f"The answer holds complex numbers, expected are real ones. {hint}")
+    if got.dtype.kind in "fc" and not np.isfinite(got).all() and np.isfinite(_plain(want)).all():
         raise Wrong(f"The answer holds values that are not finite (nan or inf). {hint}")
     raise Wrong(hint)
 
@@ -90,4 +92,9 @@ def _close(got: np.ndarray, want: np.ndarray, tolerance: float) -> bool:
         return False
     if want.dtype.kind in "US" or got.dtype.kind in "US":
         return bool((got == want).all())
-    return bool(np.allclose(got.astype(float), want.astype(float), rtol=0, atol=tolerance, equal_nan=True))
+    return bool(np.allclose(_plain(got), _plain(want), rtol=0, atol=tolerance, equal_nan=True))
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """As float64; complex numbers stay complex, their imaginary parts count."""
+    return array if array.dtype.kind == "c" else array.astype(float)

@@ -117,3 +117,14 @@ def test_pick(monkeypatch) -> None:
 def test_expect_refuses_with_its_message() -> None:
     with pytest.raises(Wrong, match="no"):
         expect(torch.tensor(False), "no")
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_answers_are_compared_with_their_imaginary_part() -> None:
+    expect_close(np.array([1 + 0j]), [1.0], hint="unused")
+    for answer in (np.array([1 + 1j]), torch.tensor([1 + 1j]), [1 + 1j], np.array([complex("nan")])):
+        with pytest.raises(Wrong, match="complex numbers, expected are real ones. Look again."):
+            expect_close(answer, [1.0], hint="Look again.")
+    expect_close(np.array([1j]), np.array([1j]), hint="unused")
+    with pytest.raises(Wrong, match="^Look again.$"):
+        expect_close(np.array([2.0]), np.array([1j]), hint="Look again.")
