@@ -36,20 +36,26 @@ def segmentation_figure(model: MTTR, frames: np.ndarray, expression: str, *, cou
 def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBox:
     """A text field and a button above the picture of `segmentation_figure`.
 
-    A sentence that cannot be read is explained above the picture, which stays.
+    A sentence that cannot be read is explained above the picture, which stays. The model runs once per sentence:
+    leaving the field for the button reports the new sentence before the button reports that it was pressed.
     """
     from ipywidgets import HTML, Button, HBox, Image, Text
 
     sentence = Text(value=expression, description="sentence", continuous_update=False)
     button = Button(description="Find it", button_style="primary")
     message, picture = HTML(), Image(format="png", width=760)
+    answered: str | None = None
 
     def show(_: object) -> None:
+        nonlocal answered
+        if sentence.value == answered:
+            return
         try:
             picture.value = segmentation_figure(model, frames, sentence.value).to_png()
             message.value = ""
         except RVOSError as error:
             message.value = f"<b>{escape(str(error))}</b>"
+        answered = sentence.value
 
     button.on_click(show)
     sentence.observe(show, names="value")

@@ -11,6 +11,7 @@ import torch
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.engine import segment as module
 from rvos_edu.models import MTTR
+from rvos_edu.widgets import segmentation
 from rvos_edu.widgets.segmentation import segmentation_figure, segmentation_widget
 from tests.engine.conftest import text_encoder, tiny, tree
 
@@ -38,6 +39,26 @@ def test_a_new_sentence_makes_a_new_picture(model: MTTR) -> None:
     changed = bytes(picture.value)
     button.click()
     assert bytes(picture.value) == changed
+
+
+def test_the_model_runs_once_per_sentence(model: MTTR, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = segmentation.segment
+
+    def counted(model: MTTR, frames: np.ndarray, expression: str) -> object:
+        asked.append(expression)
+        return real(model, frames, expression)
+
+    monkeypatch.setattr(segmentation, "segment", counted)
+    widget = segmentation_widget(model, FRAMES, "the red square")
+    sentence, button = widget.children[0].children
+    sentence.value = "the green square"  # typed; then the button takes the focus and is pressed
+    button.click()
+    assert asked == ["the red square", "the green square"]
+    sentence.value = ""  # refused; the sentence before it can be asked again
+    button.click()
+    sentence.value = "the green square"
+    assert asked[2:] == ["", "the green square"] and widget.children[1].value == ""
 
 
 def test_a_bad_sentence_is_explained(model: MTTR) -> None:
