@@ -36,8 +36,8 @@ def segmentation_figure(model: MTTR, frames: np.ndarray, expression: str, *, cou
 def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBox:
     """A text field and a button above the picture of `segmentation_figure`.
 
-    A sentence that cannot be read is explained above the picture, which stays. The model runs once per sentence:
-    leaving the field for the button reports the new sentence before the button reports that it was pressed.
+    A sentence that cannot be read is explained above the picture, which stays. The model runs once per
+    sentence, though leaving the field for the button and pressing the button both ask for it.
     """
     from ipywidgets import HTML, Button, HBox, Image, Text
 
