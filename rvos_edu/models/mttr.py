@@ -54,6 +54,10 @@ class MTTR(PretrainedModel):
         CheckpointError: if there is no such tokenizer.
     """
 
+    architecture = "mttr"
+    config_class = MTTRConfig
+    config: MTTRConfig
+
     def __init__(
         self, config: MTTRConfig, *, tokenizer: PreTrainedTokenizerFast | str | Path | None = None
     ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import torch
 from huggingface_hub import HfApi, snapshot_download
@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from rvos_edu.config import MTTRConfig
+from rvos_edu.config import AnyModelConfig
 from rvos_edu.errors import CheckpointError
 from rvos_edu.files import atomic_dir
 from rvos_edu.nn.text_encoder import load_tokenizer
@@ -26,17 +26,22 @@ ASSETS = Path(__file__).parents[1] / "assets"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
+ARCHITECTURE = "architecture"
 SHOWN_KEYS = 8
 HUB_ID = re.compile(r"([\w.-]+/)?[\w.-]+")
+Sizes = TypeVar("Sizes", bound=AnyModelConfig)
 
 
 class PretrainedModel(nn.Module):
     """Base of the models: `from_pretrained`, `save_pretrained`, `push_to_hub`.
 
-    A subclass is built as `cls(config, tokenizer=...)` and keeps both as attributes.
+    A subclass is built as `cls(config, tokenizer=...)` and keeps both as attributes. It names its
+    architecture, as `config.json` does, and the dataclass of its sizes.
     """
 
-    config: MTTRConfig
+    architecture: ClassVar[str]
+    config_class: ClassVar[type[AnyModelConfig]]
+    config: AnyModelConfig
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> Self:
@@ -49,7 +54,10 @@ class PretrainedModel(nn.Module):
             CheckpointError: if it is missing, damaged, or of another architecture (names the keys).
         """
         folder = find_model(name)
-        config = read_config(folder / CONFIG_FILE)
+        found = read_architecture(folder)
+        if found != cls.architecture:
+            raise CheckpointError(f"{folder} holds a model of architecture {found}, not {cls.architecture}")
+        config = read_config(folder / CONFIG_FILE, cls.config_class)
         weights = read_safetensors(folder / WEIGHTS_FILE)
         tokenizer = load_tokenizer(folder) if (folder / TOKENIZER_FILE).is_file() else None
         model = cls(config, tokenizer=tokenizer)  # type: ignore[call-arg]
@@ -73,7 +81,8 @@ class PretrainedModel(nn.Module):
                 for key, tensor in self.state_dict().items()
             }
             save_file(weights, temporary / WEIGHTS_FILE, metadata={"format": "pt"})
-            (temporary / CONFIG_FILE).write_text(json.dumps(asdict(self.config), indent=2) + "\n")
+            values = {ARCHITECTURE: self.architecture, **asdict(self.config)}
+            (temporary / CONFIG_FILE).write_text(json.dumps(values, indent=2) + "\n")
             tokenizer = getattr(self, "tokenizer", None)
             if tokenizer is not None:
                 tokenizer.save_pretrained(temporary)
@@ -107,17 +116,34 @@ def find_model(name: str | Path) -> Path:
         raise CheckpointError(f"{problem} ({type(error).__name__} while asking the hub)") from error
 
 
-def read_config(path: Path) -> MTTRConfig:
+def read_architecture(folder: Path) -> str:
+    """Which model a folder holds; "mttr" where its config.json does not say.
+
+    Raises:
+        CheckpointError: if config.json is no JSON.
+    """
+    values = _read_json(folder / CONFIG_FILE)
+    return str(values.get(ARCHITECTURE, "mttr")) if isinstance(values, dict) else "mttr"
+
+
+def read_config(path: Path, kind: type[Sizes]) -> Sizes:
     """Sizes from a saved config.json.
 
     Raises:
         CheckpointError: if it is no JSON, or a key is unknown or missing.
     """
+    values = _read_json(path)
+    if isinstance(values, dict):
+        values.pop(ARCHITECTURE, None)
+    built: Sizes = _build(kind, values, path)
+    return built
+
+
+def _read_json(path: Path) -> Any:
     try:
-        values = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
-    return _build(MTTRConfig, values, path)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
