@@ -74,6 +74,7 @@ class VideoSample:
             combined, late entry), None where unknown.
         candidates: number of objects that fit the expression without its deciding word, None where unknown.
         raw_expression: the sentence as stored.
+        mirrored: whether frames and sentence are those of the mirrored video.
     """
 
     frames: Tensor
@@ -87,6 +88,7 @@ class VideoSample:
     category: str | None = None
     candidates: int | None = None
     raw_expression: str = ""
+    mirrored: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -237,6 +239,29 @@ class Losses:
     dice: Tensor
     focal: Tensor
     reference: Tensor
+    total: Tensor
+
+
+@dataclass(frozen=True)
+class R2VOSLosses:
+    """Unweighted losses of R2-VOS and their weighted sum; a term that is not used is 0.
+
+    Args:
+        dice, focal, cls, l1, giou: [Z], per decoder layer.
+        distance, angle, pointwise: scalars, between reconstructed and original sentences.
+        align: scalar, of telling fitting from other sentences.
+        total: scalar, weighted sum over terms and layers.
+    """
+
+    dice: Tensor
+    focal: Tensor
+    cls: Tensor
+    l1: Tensor
+    giou: Tensor
+    distance: Tensor
+    angle: Tensor
+    pointwise: Tensor
+    align: Tensor
     total: Tensor
 
 

@@ -82,7 +82,9 @@ class RandomFlip(Transform):
         if rng.random() >= self.p:
             return list(samples)
         flipped = _change(samples, lambda frames: frames.flip(-1), lambda masks: masks.flip(-1))
-        return [replace(sample, expression=swap_directions(sample.expression)) for sample in flipped]
+        return [
+            replace(s, expression=swap_directions(s.expression), mirrored=not s.mirrored) for s in flipped
+        ]
 
 
 class Resize(Transform):
