@@ -85,6 +85,18 @@ def _masked(answer: Any) -> None:
     )
 
 
+@E_04_1.stage("a masked token with the largest score of all")
+def _masked_largest(answer: Any) -> None:
+    scores, keep = torch.tensor([[0.0, 1.0, 1000.0], [2.0, 0.0, 1000.0]]), torch.tensor([True, True, False])
+    nothing = "Nothing is left: what is masked still takes part, in a maximum or in an exponential."
+    expect_close(
+        answer(scores.clone(), keep.clone()),
+        scores.masked_fill(~keep, float("-inf")).softmax(-1),
+        hint="Nothing may depend on the score of a token that is masked.",
+        mistakes={nothing: torch.full((2, 3), torch.nan)},
+    )
+
+
 # 04.2 -------------------------------------------------------------------------------------------------------
 
 E_04_2 = Exercise("04.2", "all heads at once")

@@ -1,4 +1,4 @@
-"""Checks behind notebook 05: nearest upsampling, the size of the decoder, what a channel is worth."""
+"""Checks behind notebook 05: nearest upsampling, the size of the decoder, what two channels are worth."""
 
 from __future__ import annotations
 
@@ -83,9 +83,20 @@ def _(answer: Any) -> None:
         _nearest(x, (9, 11)),
         hint="Which input row does output row i copy? Try i = 1 and i = 8 of 9 by hand.",
         mistakes={
-            "You rounded to the nearest number; the rule rounds down.": _rounded(x, (9, 11)),
+            "You rounded to the nearest row; compare with the list that stands above the exercise.": _rounded(
+                x, (9, 11)
+            ),
             "You repeated every row by a whole factor and cut off the end.": _cut(x),
         },
+    )
+
+
+@E_05_1.stage("a map of whole numbers, such as the numbers of objects")
+def _(answer: Any) -> None:
+    x = torch.arange(6).view(1, 2, 3)
+    got = expect_shape(answer(x.clone(), (3, 5)), (1, 3, 5))
+    expect_close(
+        got, _nearest(x.float(), (3, 5)), hint="Right for numbers with a point, wrong for whole ones."
     )
 
 
@@ -154,7 +165,7 @@ def _(answer: Any) -> None:
     _count(answer, 64, (10, 24), 5)
 
 
-E_05_3 = Exercise("05.3", "what a channel is worth")
+E_05_3 = Exercise("05.3", "what two channels are worth")
 
 
 def _scene(seed: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -166,29 +177,29 @@ def _scene(seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return kernel, pixels, noisy > 0
 
 
-def _j(logits: Tensor, truth: Tensor, *, above: float = 0.0) -> Tensor:
-    mask = logits > above
+def _j(kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.0) -> Tensor:
+    mask = torch.einsum("k,khw->hw", kernel, pixels) > above
     return (mask & truth).sum() / (mask | truth).sum().clamp(min=1)
 
 
-def _worth(kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.0) -> Tensor:
-    whole = _j(torch.einsum("k,khw->hw", kernel, pixels), truth, above=above)
-    return torch.stack([whole - j for j in _without(kernel, pixels, truth, above=above)])
-
-
 def _without(kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.0) -> Tensor:
-    parts = [kernel * (torch.arange(len(kernel)) != c) for c in range(len(kernel))]
-    return torch.stack([_j(torch.einsum("k,khw->hw", part, pixels), truth, above=above) for part in parts])
+    """J without channels c and d, [K, K]."""
+    keep = 1 - torch.eye(len(kernel))
+    rows = [[_j(kernel * c * d, pixels, truth, above=above) for d in keep] for c in keep]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+def _worth(kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.0) -> Tensor:
+    whole = _j(kernel, pixels, truth, above=above)
+    return whole - _without(kernel, pixels, truth, above=above)
 
 
 def _asked(answer: Any, kernel: Tensor, pixels: Tensor, truth: Tensor) -> Any:
     """What is answered to a scene, provided that the scene stays as it was."""
     given = kernel.clone(), pixels.clone(), truth.clone()
     got = answer(*given)
-    expect(
-        given[0].equal(kernel), "You wrote zeros into the kernel itself; the next channel then misses two."
-    )
-    expect(given[1].equal(pixels), "You wrote into the pixel features; the next channel then misses two.")
+    expect(given[0].equal(kernel), "You wrote zeros into the kernel itself; the next pair then misses more.")
+    expect(given[1].equal(pixels), "You wrote into the pixel features; the next pair then misses more.")
     return got
 
 
@@ -198,50 +209,65 @@ def _(answer: Any) -> None:
     pixels = torch.tensor([[[1.0, -1.0]], [[-5.0, 9.0]]])
     got = expect_shape(
         _asked(answer, torch.tensor([1.0, 0.0]), pixels, truth),
-        (2,),
-        hint="One number per channel of the kernel.",
+        (2, 2),
+        hint="One number per pair of channels, in both orders, and each channel with itself.",
     )
     expect_close(
         got,
-        [1.0, 0.0],
+        [[1.0, 1.0], [1.0, 0.0]],
         hint="With both channels J is 1. Without the first nothing is left; the second has no say.",
         mistakes={
-            "This is the J that remains. Asked for is what is lost.": [0.0, 1.0],
-            "The sign is wrong: a channel that is needed is worth something positive.": [-1.0, 0.0],
+            "This is the J that remains. Asked for is what is lost.": [[0.0, 0.0], [0.0, 1.0]],
+            "The sign is wrong: what is needed is worth something positive.": [[-1.0, -1.0], [-1.0, 0.0]],
+            "On the diagonal stands one channel alone; it may be worth something.": [[0.0, 1.0], [1.0, 0.0]],
+        },
+    )
+
+
+@E_05_3.stage("two channels that say the same")
+def _(answer: Any) -> None:
+    truth, same = torch.tensor([[True, False]]), torch.tensor([[[1.0, -1.0]]]).repeat(2, 1, 1)
+    expect_close(
+        _asked(answer, torch.ones(2), same, truth),
+        [[0.0, 1.0], [1.0, 0.0]],
+        hint="Either of them does the work alone; without both nothing is left.",
+        mistakes={
+            "You added what each is worth. Take both away at once, then measure.": torch.zeros(2, 2),
         },
     )
 
 
 @E_05_3.stage("several channels, a mask that is not perfect")
 def _(answer: Any) -> None:
-    kernel, pixels, truth = _scene(1)
-    whole = _j(torch.einsum("k,khw->hw", kernel, pixels), truth)
-    single = torch.stack([_j(kernel[c] * pixels[c], truth) for c in range(4)])
-    unweighed = torch.stack([1 - j for j in _without(kernel, pixels, truth)])
+    scene = _scene(1)
+    right, left = _worth(*scene), _without(*scene)
     expect_close(
-        _asked(answer, kernel, pixels, truth),
-        _worth(kernel, pixels, truth),
-        hint="Two values of J per channel: with all of them, and without this one.",
+        _asked(answer, *scene),
+        right,
+        hint="Two values of J per pair: with all channels, and without these two.",
         mistakes={
-            "This is the J that remains without the channel. Asked for is what is lost.": _without(
-                kernel, pixels, truth
-            ),
-            "You measured each channel alone; take one away and keep the others.": whole - single,
-            "This is the J of each channel alone.": single,
-            "You subtracted from 1, but the whole kernel does not reach a J of 1 here.": unweighed,
+            "This is the J that remains without them. Asked for is what is lost.": left,
+            "You kept the two and took the others away.": _kept(*scene),
+            "You subtracted from 1, but the whole kernel does not reach a J of 1 here.": 1 - left,
             "You cut the logits at 0.5; a probability of one half is another logit.": _worth(
-                kernel, pixels, truth, above=0.5
+                *scene, above=0.5
             ),
-            "The sign is wrong: without a useful channel J gets smaller.": -_worth(kernel, pixels, truth),
+            "Each pair stands in the matrix twice, in both orders.": right.triu(),
         },
     )
 
 
+def _kept(kernel: Tensor, pixels: Tensor, truth: Tensor) -> Tensor:
+    only = torch.eye(len(kernel))
+    rows = [[_j(kernel * (c + d).clamp(max=1), pixels, truth) for d in only] for c in only]
+    return _j(kernel, pixels, truth) - torch.stack([torch.stack(row) for row in rows])
+
+
 @E_05_3.stage("another mask")
 def _(answer: Any) -> None:
-    kernel, pixels, truth = _scene(2)
+    scene = _scene(2)
     expect_close(
-        _asked(answer, kernel, pixels, truth),
-        _worth(kernel, pixels, truth),
+        _asked(answer, *scene),
+        _worth(*scene),
         hint="Right on one mask, wrong on another: which number is fixed?",
     )

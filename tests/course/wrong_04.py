@@ -31,6 +31,11 @@ def _softmax_one_maximum(scores: Tensor, keep: Tensor) -> Tensor:
     return e / e.sum(-1, keepdim=True)
 
 
+def _softmax_maximum_of_all(scores: Tensor, keep: Tensor) -> Tensor:
+    e = (scores - scores.amax(-1, keepdim=True)).exp() * keep
+    return e / e.sum(-1, keepdim=True)
+
+
 def _heads(q: Tensor, k: Tensor, v: Tensor, heads: int, *, root: bool = False, back: bool = True) -> Tensor:
     width = q.shape[-1]
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
@@ -100,6 +105,7 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (lambda scores, keep: scores.softmax(0) if len(scores) > 1 else scores.softmax(-1), "over readers"),
         (_softmax_overflow, "exponential of 1000 is infinite"),
         (_softmax_one_maximum, "largest score of the whole matrix"),
+        (_softmax_maximum_of_all, "what is masked still takes part"),
         (_softmax_after, "after sharing out"),
         (_softmax_zero, "its exponential is 1"),
         (_softmax_inverted, "upside down"),

@@ -41,40 +41,58 @@ def decoder(
     return blocks + sides + last * (k * (d // 8) * 9 + k * bias)
 
 
-def j(logits: Tensor, truth: Tensor, above: float = 0.0) -> Tensor:
-    mask = logits > above
+def j(kernel: Tensor, pixels: Tensor, truth: Tensor, above: float = 0.0) -> Tensor:
+    mask = torch.einsum("k,khw->hw", kernel, pixels) > above
     return (mask & truth).sum() / (mask | truth).sum().clamp(min=1)
 
 
 def worth(
     kernel: Tensor, pixels: Tensor, truth: Tensor, *, above: float = 0.0, in_place: bool = False
 ) -> Tensor:
-    whole = j(torch.einsum("k,khw->hw", kernel, pixels), truth, above)
-    out = []
-    for c in range(len(kernel)):
-        part = kernel if in_place else kernel.clone()
-        part[c] = 0
-        out.append(whole - j(torch.einsum("k,khw->hw", part, pixels), truth, above))
-    return torch.stack(out)
+    whole, size = j(kernel, pixels, truth, above), len(kernel)
+    out = torch.zeros(size, size)
+    for c in range(size):
+        for d in range(size):
+            part = kernel if in_place else kernel.clone()
+            part[[c, d]] = 0
+            out[c, d] = whole - j(part, pixels, truth, above)
+    return out
 
 
 def zeroed_pixels(kernel: Tensor, pixels: Tensor, truth: Tensor) -> Tensor:
-    whole, out = j(torch.einsum("k,khw->hw", kernel, pixels), truth), []
-    for channel in pixels:
-        channel.zero_()
-        out.append(whole - j(torch.einsum("k,khw->hw", kernel, pixels), truth))
-    return torch.stack(out)
+    whole, out = j(kernel, pixels, truth), torch.zeros(len(kernel), len(kernel))
+    for c in range(len(kernel)):
+        for d in range(len(kernel)):
+            pixels[[c, d]] = 0
+            out[c, d] = whole - j(kernel, pixels, truth)
+    return out
 
 
 def remaining(kernel: Tensor, pixels: Tensor, truth: Tensor) -> Tensor:
-    return j(torch.einsum("k,khw->hw", kernel, pixels), truth) - worth(kernel, pixels, truth)
+    return j(kernel, pixels, truth) - worth(kernel, pixels, truth)
+
+
+def added(*scene: Tensor) -> Tensor:
+    """The single worths added; a channel with itself once."""
+    single = worth(*scene).diagonal()
+    both = single[:, None] + single
+    return torch.where(torch.eye(len(single)).bool(), single, both)
+
+
+def no_diagonal(*scene: Tensor) -> Tensor:
+    return worth(*scene).fill_diagonal_(0)
+
+
+def one_order(*scene: Tensor) -> Tensor:
+    """The pairs in one order only, except for the two smallest matrices."""
+    return worth(*scene).triu() if len(scene[0]) > 2 else worth(*scene)
 
 
 WRONG: dict[str, list[tuple[Any, str]]] = {
     "05.1": [
         (tiled, "copies of the whole map side by side"),
         (bilinear, "You mixed neighbouring cells"),
-        (rounded, "the rule rounds down"),
+        (rounded, "rounded to the nearest row"),
         (whole_factor, "repeated every row by a whole factor"),
     ],
     "05.2": [
@@ -87,9 +105,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "05.3": [
         (remaining, "This is the J that remains"),
         (lambda *scene: -worth(*scene), "The sign is wrong"),
+        (no_diagonal, "On the diagonal stands one channel"),
+        (added, "You added what each is worth"),
         (lambda *scene: worth(*scene, above=0.5), "You cut the logits at 0.5"),
         (lambda *scene: 1 - remaining(*scene), "You subtracted from 1"),
-        (lambda *scene: worth(scene[0].clone(), *scene[1:]).sum(), "One number per channel"),
+        (one_order, "twice, in both orders"),
+        (lambda *scene: worth(*scene).diagonal(), "One number per pair"),
         (lambda *scene: worth(*scene, in_place=True), "wrote zeros into the kernel itself"),
         (zeroed_pixels, "wrote into the pixel features"),
     ],
