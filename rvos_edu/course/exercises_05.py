@@ -83,7 +83,7 @@ def _(answer: Any) -> None:
         _nearest(x, (9, 11)),
         hint="Which input row does output row i copy? Try i = 1 and i = 8 of 9 by hand.",
         mistakes={
-            "You rounded to the nearest row; compare with the list that stands above the exercise.": _rounded(
+            "You rounded to the nearest row; compare with the lists that stand above the exercise.": _rounded(
                 x, (9, 11)
             ),
             "You repeated every row by a whole factor and cut off the end.": _cut(x),
