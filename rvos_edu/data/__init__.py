@@ -4,6 +4,7 @@ from rvos_edu.data.check import CheckReport, check
 from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
 from rvos_edu.data.dataset import ClipKey, VideoDataset
+from rvos_edu.data.r2_youtube_vos import PairDataset, load_pairs, make_pairs
 from rvos_edu.data.registry import dataset_names, load
 from rvos_edu.data.transforms import (
     Compose,
@@ -23,6 +24,7 @@ __all__ = [
     "Compose",
     "GroupedClips",
     "Normalise",
+    "PairDataset",
     "RandomFlip",
     "Resize",
     "Transform",
@@ -34,6 +36,8 @@ __all__ = [
     "dataset_names",
     "eval_transform",
     "load",
+    "load_pairs",
+    "make_pairs",
     "read_video",
     "swap_directions",
     "train_transform",

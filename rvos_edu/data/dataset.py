@@ -50,6 +50,7 @@ class VideoDataset(Dataset[VideoSample]):
         split: train, valid or test.
         window: frames of a clip; None: whole videos.
         transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
+        records: videos and sentences; default: all of the split.
 
     Raises:
         DataError: if anything is missing or inconsistent; damaged images when they are read.
@@ -62,9 +63,10 @@ class VideoDataset(Dataset[VideoSample]):
         split: str,
         window: int | None = None,
         transform: Transformation | None = None,
+        records: list[VideoRecord] | None = None,
     ) -> None:
         self.root, self.split, self.window, self.transform = Path(root), split, window, transform
-        records = read_split(root, split)
+        records = read_split(root, split) if records is None else records
         if missing := missing_files(root, split, records):
             raise DataError(missing_message(root, split, missing))
         self._records = {record.video: record for record in records}

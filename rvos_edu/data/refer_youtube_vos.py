@@ -7,12 +7,12 @@ root/meta_expressions/<split>/meta_expressions.json. Frame names are not evenly 
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rvos_edu.data.reading import check_plain_name, read_json
 from rvos_edu.errors import DataError
 
 
@@ -119,10 +119,7 @@ def _check_root(root: Path, split: str) -> None:
 
 
 def _read_videos(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+    content = read_json(path)
     videos = content.get("videos") if isinstance(content, dict) else None
     if not isinstance(videos, dict):
         raise DataError(f'{path} must hold {{"videos": {{id: {{"expressions", "frames"}}}}}}')
@@ -130,7 +127,7 @@ def _read_videos(path: Path) -> dict[str, Any]:
 
 
 def _video(path: Path, video: str, about: Any) -> VideoRecord:
-    _check_name(path, "video id", video)
+    check_plain_name(path, "video id", video)
     if not isinstance(about, dict):
         raise DataError(f"{path}: video {video!r} must be an object with expressions and frames")
     frames, expressions = about.get("frames"), about.get("expressions")
@@ -139,7 +136,7 @@ def _video(path: Path, video: str, about: Any) -> VideoRecord:
     if not isinstance(expressions, dict):
         raise DataError(f"{path}: video {video!r} has no expressions; is this the file of another split?")
     for frame in frames:
-        _check_name(path, f"frame of video {video!r}", frame)
+        check_plain_name(path, f"frame of video {video!r}", frame)
     if len(set(frames)) < len(frames):
         raise DataError(f"{path}: video {video!r} lists a frame twice")
     if bad := [key for key in expressions if not key.isdecimal()]:
@@ -175,9 +172,3 @@ def _object_id(where: str, value: Any) -> int | None:
     if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= 255:
         raise DataError(f"{where} has obj_id {value!r}, expected a number from 1 to 255")
     return int(text)
-
-
-def _check_name(path: Path, what: str, name: Any) -> None:
-    """Ids become parts of paths: they must not climb out of the dataset folder."""
-    if not isinstance(name, str) or not name or name in (".", "..") or any(c in name for c in "/\\:\0"):
-        raise DataError(f"{path}: the {what} is {name!r}, expected a plain name without folders")

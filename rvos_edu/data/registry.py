@@ -9,10 +9,12 @@ from filelock import FileLock
 
 from rvos_edu.data.dataset import Transformation, VideoDataset
 from rvos_edu.data.home import home
+from rvos_edu.data.r2_youtube_vos import load_pairs
 from rvos_edu.errors import DataError
 
 MOVING_SHAPES = "moving-shapes"
-DATASETS = (MOVING_SHAPES, "refer-youtube-vos")
+R2_YOUTUBE_VOS = "r2-youtube-vos"
+DATASETS = (MOVING_SHAPES, "refer-youtube-vos", R2_YOUTUBE_VOS)
 
 
 def dataset_names() -> list[str]:
@@ -50,10 +52,12 @@ def load(
     """A split of a dataset, as clips with sentences.
 
     Args:
-        name: "moving-shapes" (made on first use), or "refer-youtube-vos" with `root`.
+        name: "moving-shapes" (made on first use); with `root`: "refer-youtube-vos", or "r2-youtube-vos", the
+            same folder's videos with sentences that do not describe them (see `load_pairs`).
         split: train, valid or test.
         root: folder of the dataset; Moving Shapes without one lives under RVOS_EDU_HOME.
-        level, seed, train_videos: which Moving Shapes; not used with `root`.
+        level, seed, train_videos: which Moving Shapes; with `root` only `seed` is used, for the pairs of
+            "r2-youtube-vos".
         window: frames of a training clip; None: whole videos.
         transform: applied to every item.
 
@@ -61,6 +65,10 @@ def load(
         DataError: for an unknown name or split, a missing root, and whatever `VideoDataset` finds.
     """
     root = dataset_root(name, root, level=level, seed=seed, train_videos=train_videos)
+    if name == R2_YOUTUBE_VOS:
+        if window is not None:
+            raise DataError(f"{name} has whole videos only, got a window of {window} frames")
+        return load_pairs(root, split, seed=seed, transform=transform)
     return VideoDataset(root, split=split, window=window, transform=transform)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rvos_edu.data.moving_shapes.language import EXTREMES, SIDES, Facts, Predicate, fits
 from rvos_edu.data.moving_shapes.scene import COLOURS, DIRECTIONS, RADII, SHAPES
+from rvos_edu.data.reading import read_json
 from rvos_edu.errors import DataError
 
 VALUES: dict[str, tuple[str, ...]] = {  # of the predicates of a sentence
@@ -111,10 +111,7 @@ class MovingShapesTruth:
 
 
 def _videos(path: Path) -> list[tuple[str, Any]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("videos"), dict):
         raise DataError(f'{path} must hold {{"videos": {{...}}}}')
     return list(content["videos"].items())
