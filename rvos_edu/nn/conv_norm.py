@@ -16,12 +16,12 @@ class MaskedGroupNorm(GroupNorm):
         if padding is None:
             return super().forward(x)
         real = ~padding[:, None, None]  # [M, 1, 1, h, w]
-        grouped = x.float().unflatten(1, (self.num_groups, -1))
+        grouped = x.to(torch.promote_types(x.dtype, torch.float32)).unflatten(1, (self.num_groups, -1))
         count = (real.sum((2, 3, 4), keepdim=True) * grouped.shape[2]).clamp(min=1)
         mean = (grouped * real).sum((2, 3, 4), keepdim=True) / count
         centred = (grouped - mean) * real
         variance = centred.square().sum((2, 3, 4), keepdim=True) / count
-        normed = (centred * torch.rsqrt(variance + self.eps)).flatten(1, 2)
+        normed = (centred * torch.rsqrt(variance + self.eps)).flatten(1, 2).to(self.weight.dtype)
         scaled = normed * self.weight[:, None, None] + self.bias[:, None, None]
         return scaled.masked_fill(padding[:, None], 0.0)
 

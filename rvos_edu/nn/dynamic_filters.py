@@ -39,11 +39,9 @@ class DynamicFilters(nn.Module):
             [B, K, D].
         """
         real = torch.ones_like(words[..., 0], dtype=torch.bool) if padding is None else ~padding
-        ends = torch.arange(self.count + 1, device=words.device) * real.sum(
-            1, keepdim=True
-        )  # K * cuts, [B, K+1]
-        first = ends[:, :-1].div(self.count, rounding_mode="floor")[..., None]  # [B, K, 1]
-        last = (ends[:, 1:] + self.count - 1).div(self.count, rounding_mode="floor")[..., None]
+        cuts = torch.arange(self.count + 1, device=words.device) * real.sum(1, keepdim=True)  # [B, K + 1]
+        first = cuts[:, :-1].div(self.count, rounding_mode="floor")[..., None]  # [B, K, 1]
+        last = (cuts[:, 1:] + self.count - 1).div(self.count, rounding_mode="floor")[..., None]
         place = real.cumsum(1)[:, None] - 1  # of each real word among the real words, [B, 1, L]
         member = (first <= place) & (place < last) & real[:, None]  # [B, K, L]
         share = member / member.sum(-1, keepdim=True).clamp(min=1)
