@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rvos_edu import (
         checkpoints,
         config,
+        cycle,
         data,
         errors,
         losses,
@@ -58,8 +59,8 @@ _HOMES = {
     "segment": "engine.segment",
 }
 _MODULES = (
-    "checkpoints", "config", "data", "errors", "losses", "matching", "metrics", "models", "structures", "viz",
-    "voting",
+    "checkpoints", "config", "cycle", "data", "errors", "losses", "matching", "metrics", "models",
+    "structures", "viz", "voting",
 )  # fmt: skip
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "__version__",
     "checkpoints",
     "config",
+    "cycle",
     "data",
     "errors",
     "load_config",

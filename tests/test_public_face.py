@@ -28,7 +28,7 @@ def test_names_mean_what_the_design_says() -> None:
     from rvos_edu.structures import Target
 
     assert rvos_edu.MTTR is MTTR and rvos_edu.Target is Target and rvos_edu.segment is segment
-    for name in ("data", "models", "matching", "losses", "voting", "metrics", "viz", "checkpoints"):
+    for name in ("data", "models", "matching", "losses", "cycle", "voting", "metrics", "viz", "checkpoints"):
         assert isinstance(getattr(rvos_edu, name), ModuleType)
     assert rvos_edu.data.swap_directions("a bright man on the left") == "a bright man on the right"
 

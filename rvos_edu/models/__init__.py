@@ -2,5 +2,6 @@
 
 from rvos_edu.models.criteria import MTTRCriterion
 from rvos_edu.models.mttr import MTTR, VisualFeatures
+from rvos_edu.models.r2vos_criterion import R2VOSCriterion
 
-__all__ = ["MTTR", "MTTRCriterion", "VisualFeatures"]
+__all__ = ["MTTR", "MTTRCriterion", "R2VOSCriterion", "VisualFeatures"]
