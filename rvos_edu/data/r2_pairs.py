@@ -167,28 +167,12 @@ def ring(videos: Sequence[str], *, split: str, seed: int) -> dict[str, list[str]
 def pairs_of_records(
     records: Sequence[VideoRecord], categories: dict[str, frozenset[str]], *, split: str, seed: int
 ) -> PairList:
-    """Ask all sentences of a video of one other video, without a common category where that can be had.
-
-    Where two neighbours of the ring share a category, the video that they ask is exchanged with that of
-    another, as long as both gain: still every video is asked once.
+    """Ask all sentences of a video about one other video, without a common category where that can be had.
 
     Args:
         categories: per video the categories of its objects, as far as known.
     """
-    asked = {
-        video: others[0] for video, others in ring([r.video for r in records], split=split, seed=seed).items()
-    }
-    for video in sorted(asked):
-        if _disjoint(categories, video, asked[video]) is False:
-            for other in sorted(asked):
-                new, given = asked[other], asked[video]
-                if (
-                    video != new
-                    and other != given
-                    and all(_disjoint(categories, *pair) for pair in ((video, new), (other, given)))
-                ):
-                    asked[video], asked[other] = new, given
-                    break
+    asked = _neighbours(records, categories, split=split, seed=seed)
     pairs = [
         FalsePair(
             asked[record.video],
@@ -218,6 +202,31 @@ def pairs_of_records(
         ),
         pairs=pairs,
     )
+
+
+def _neighbours(
+    records: Sequence[VideoRecord], categories: dict[str, frozenset[str]], *, split: str, seed: int
+) -> dict[str, str]:
+    """Which video the sentences of a video are asked about; every video once.
+
+    Where two neighbours of the ring share a category, what they ask is exchanged with another pair, if that
+    leaves both without one.
+    """
+    asked = {
+        video: others[0] for video, others in ring([r.video for r in records], split=split, seed=seed).items()
+    }
+    for video in sorted(asked):
+        if _disjoint(categories, video, asked[video]) is False:
+            for other in sorted(asked):
+                new, given = asked[other], asked[video]
+                if (
+                    video != new
+                    and other != given
+                    and all(_disjoint(categories, *pair) for pair in ((video, new), (other, given)))
+                ):
+                    asked[video], asked[other] = new, given
+                    break
+    return asked
 
 
 def _disjoint(categories: dict[str, frozenset[str]], first: str, second: str) -> bool | None:
