@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rvos_edu.config import ExperimentConfig
-from rvos_edu.data import VideoDataset, load
+from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.attention import query_attention
 from rvos_edu.engine.evaluate import evenly, quick_score
 from rvos_edu.engine.evaluate import run as run_evaluation
@@ -131,7 +131,7 @@ def _lesson_config(training: str) -> ExperimentConfig:
 
 def _example(
     evaluation: EvaluationReport,
-    dataset: VideoDataset,
+    dataset: ClipDataset,
     model: MTTR,
     settings: ExperimentConfig,
     out: Path,
@@ -153,7 +153,7 @@ def _example(
 
 
 def _pictures(
-    evaluation: EvaluationReport, dataset: VideoDataset, model: MTTR, settings: ExperimentConfig
+    evaluation: EvaluationReport, dataset: ClipDataset, model: MTTR, settings: ExperimentConfig
 ) -> dict[str, list[ClipPicture]]:
     ranked = sorted(evaluation.results[0].expressions, key=lambda score: score.jf, reverse=True)
     groups = {"best": ranked, "typical": ranked[len(ranked) // 2 :], "worst": ranked[::-1]}
@@ -185,7 +185,7 @@ def _affordable_steps(config: ExperimentConfig) -> int:
     return int(LESSON_SECONDS / seconds)
 
 
-def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
+def _lesson(config: ExperimentConfig, valid: ClipDataset, out: Path) -> Lesson:
     started = time.perf_counter()
     untrained = initial_model(config).eval()
     score = quick_score(untrained, valid, config, config.train.evaluate_samples)
@@ -198,7 +198,7 @@ def _lesson(config: ExperimentConfig, valid: VideoDataset, out: Path) -> Lesson:
     return Lesson(config.name, records, before, after, time.perf_counter() - started)
 
 
-def _seen_by(model: MTTR, dataset: VideoDataset, config: ExperimentConfig) -> list[ClipPicture]:
+def _seen_by(model: MTTR, dataset: ClipDataset, config: ExperimentConfig) -> list[ClipPicture]:
     """The first sentence of a few clips, as this model segments it."""
     pictures = []
     for index in evenly(len(dataset.clips), SHOWN):

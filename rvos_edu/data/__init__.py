@@ -3,7 +3,7 @@
 from rvos_edu.data.check import CheckReport, check
 from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
-from rvos_edu.data.dataset import ClipKey, VideoDataset
+from rvos_edu.data.dataset import ClipDataset, ClipKey, VideoDataset
 from rvos_edu.data.r2_youtube_vos import PairDataset, load_pairs, make_pairs
 from rvos_edu.data.registry import dataset_names, load
 from rvos_edu.data.transforms import (
@@ -20,6 +20,7 @@ from rvos_edu.data.video import VideoReader, VideoWriter, read_video
 
 __all__ = [
     "CheckReport",
+    "ClipDataset",
     "ClipKey",
     "Compose",
     "GroupedClips",

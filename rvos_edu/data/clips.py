@@ -6,7 +6,7 @@ import random
 
 from torch.utils.data import Dataset
 
-from rvos_edu.data.dataset import VideoDataset
+from rvos_edu.data.dataset import ClipDataset
 from rvos_edu.data.transforms import Transform
 from rvos_edu.structures import VideoSample
 
@@ -26,7 +26,7 @@ class GroupedClips(Dataset[list[VideoSample]]):
 
     def __init__(
         self,
-        dataset: VideoDataset,
+        dataset: ClipDataset,
         *,
         expressions_per_clip: int,
         transform: Transform | None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,57 @@ class ClipKey:
     start: int
 
 
-class VideoDataset(Dataset[VideoSample]):
+class ClipDataset(Dataset[VideoSample], ABC):
+    """One item per (clip, sentence); the items about a clip stand together and share its frames.
+
+    Args:
+        root: folder of the dataset.
+        split: name of the split.
+        clips: window or image that each clip shows.
+        sentences: number of sentences about each clip, >= 1.
+        transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        split: str,
+        clips: Sequence[ClipKey],
+        sentences: Sequence[int],
+        transform: Transformation | None = None,
+    ) -> None:
+        self.root, self.split = Path(root), split
+        self.clips, self.transform = list(clips), transform
+        self._items = [(clip, place) for clip, count in enumerate(sentences) for place in range(count)]
+        self._of_clip: list[list[int]] = [[] for _ in self.clips]
+        for index, (clip, _) in enumerate(self._items):
+            self._of_clip[clip].append(index)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> VideoSample:
+        clip, place = self._items[index]
+        sample = self._load(clip, [place])[0]
+        if self.transform is None:
+            return sample
+        return self.transform(sample, random.Random(int(torch.randint(2**62, ()))))
+
+    def samples_of(self, clip: int) -> list[int]:
+        """Indices of the items about clip number `clip`."""
+        return list(self._of_clip[clip])
+
+    def load_clip(self, clip: int) -> list[VideoSample]:
+        """All items about clip number `clip`, untransformed; images are decoded once and shared."""
+        return self._load(clip, range(len(self._of_clip[clip])))
+
+    @abstractmethod
+    def _load(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
+        """The items about a clip at some places of its list of sentences."""
+
+
+class VideoDataset(ClipDataset):
     """One item per (clip, sentence). Frames and masks are read when an item is asked for.
 
     With a window, a sentence whose object is in none of the window's masks gives no item there, and a
@@ -65,37 +116,21 @@ class VideoDataset(Dataset[VideoSample]):
         transform: Transformation | None = None,
         records: list[VideoRecord] | None = None,
     ) -> None:
-        self.root, self.split, self.window, self.transform = Path(root), split, window, transform
+        self.root, self.split, self.window = Path(root), split, window
         records = read_split(root, split) if records is None else records
         if missing := missing_files(root, split, records):
             raise DataError(missing_message(root, split, missing))
         self._records = {record.video: record for record in records}
         self._has_masks = (self.root / split / "Annotations").is_dir()
-        self.clips: list[ClipKey] = []
-        self._samples: list[tuple[int, ExpressionRecord]] = []
-        self._of_clip: list[list[int]] = []
-        for key, expressions in self._windows(records):
-            self._of_clip.append(list(range(len(self._samples), len(self._samples) + len(expressions))))
-            self._samples += [(len(self.clips), e) for e in expressions]
-            self.clips.append(key)
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: int) -> VideoSample:
-        clip, expression = self._samples[index]
-        sample = self._load(clip, [expression])[0]
-        if self.transform is None:
-            return sample
-        return self.transform(sample, random.Random(int(torch.randint(2**62, ()))))
-
-    def samples_of(self, clip: int) -> list[int]:
-        """Indices of the items about clip number `clip`."""
-        return list(self._of_clip[clip])
-
-    def load_clip(self, clip: int) -> list[VideoSample]:
-        """All items about clip number `clip`, untransformed; images are decoded once and shared."""
-        return self._load(clip, [self._samples[i][1] for i in self._of_clip[clip]])
+        windows = self._windows(records)
+        self._expressions = [expressions for _, expressions in windows]
+        super().__init__(
+            root,
+            split=split,
+            clips=[key for key, _ in windows],
+            sentences=[len(e) for e in self._expressions],
+            transform=transform,
+        )
 
     @property
     def records(self) -> list[VideoRecord]:
@@ -105,7 +140,8 @@ class VideoDataset(Dataset[VideoSample]):
     @property
     def category_counts(self) -> dict[str, int]:
         """Number of items per category of sentence; empty where categories are unknown."""
-        return dict(Counter(e.category for _, e in self._samples if e.category is not None))
+        found = (e.category for expressions in self._expressions for e in expressions)
+        return dict(Counter(category for category in found if category is not None))
 
     def _windows(self, records: list[VideoRecord]) -> list[tuple[ClipKey, list[ExpressionRecord]]]:
         if self.window is None:
@@ -129,8 +165,8 @@ class VideoDataset(Dataset[VideoSample]):
             raise DataError(f"no window of the split {self.split!r} of {self.root} shows a referred object")
         return found
 
-    def _load(self, clip: int, expressions: list[ExpressionRecord]) -> list[VideoSample]:
-        key = self.clips[clip]
+    def _load(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
+        key, expressions = self.clips[clip], [self._expressions[clip][i] for i in places]
         record = self._records[key.video]
         indices = window_indices(key.start, len(record.frames), self.window)
         names = [record.frames[i] for i in indices]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rvos_edu.data.dataset import Transformation, VideoDataset
+from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.home import home
 from rvos_edu.data.r2_youtube_vos import load_pairs
 from rvos_edu.errors import DataError
@@ -48,7 +48,7 @@ def load(
     train_videos: int | None = None,
     window: int | None = None,
     transform: Transformation | None = None,
-) -> VideoDataset:
+) -> ClipDataset:
     """A split of a dataset, as clips with sentences.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from rvos_edu.config import ExperimentConfig
-from rvos_edu.data import VideoDataset, load
+from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, load_model, predict, truth_of
@@ -50,7 +50,7 @@ class QuickScore:
 
 
 def quick_score(
-    model: MTTR, dataset: VideoDataset, config: ExperimentConfig, limit: int | None = None
+    model: MTTR, dataset: ClipDataset, config: ExperimentConfig, limit: int | None = None
 ) -> QuickScore:
     """J, F and J&F with voting over about `limit` expressions, clips taken evenly over the dataset.
 
@@ -75,7 +75,7 @@ def quick_score(
 
 def evaluate(
     model: MTTR,
-    dataset: VideoDataset,
+    dataset: ClipDataset,
     *,
     config: ExperimentConfig,
     limit: int | None = None,
@@ -180,14 +180,14 @@ def evenly(count: int, limit: int | None) -> list[int]:
     return [int(i * count / limit) for i in range(limit)]
 
 
-def _load(data: str, split: str, root: str | None, level: str, seed: int) -> VideoDataset:
+def _load(data: str, split: str, root: str | None, level: str, seed: int) -> ClipDataset:
     """The split; other seeds of Moving Shapes than the default are made without training videos."""
     train_videos = None if seed == 0 or split == "train" else 0
     return load(data, split=split, root=root, level=level, seed=seed, train_videos=train_videos)
 
 
 def _write(
-    folder: Path, report: EvaluationReport, *, model: MTTR, dataset: VideoDataset, config: ExperimentConfig
+    folder: Path, report: EvaluationReport, *, model: MTTR, dataset: ClipDataset, config: ExperimentConfig
 ) -> None:
     """`table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`, all or none."""
     with result_dir(folder, marker=MARKER) as temporary:

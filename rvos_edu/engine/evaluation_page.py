@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rvos_edu.config import ExperimentConfig
-from rvos_edu.data import VideoDataset
+from rvos_edu.data import ClipDataset
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.inference import predict, truth_of
 from rvos_edu.engine.scoring import ExpressionScore
@@ -23,7 +23,7 @@ def write_page(
     report: EvaluationReport,
     *,
     model: MTTR,
-    dataset: VideoDataset,
+    dataset: ClipDataset,
     config: ExperimentConfig,
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
@@ -61,7 +61,7 @@ def add_figures(page: Page, report: EvaluationReport) -> None:
 
 
 def clip_picture(
-    score: ExpressionScore, *, model: MTTR, dataset: VideoDataset, config: ExperimentConfig
+    score: ExpressionScore, *, model: MTTR, dataset: ClipDataset, config: ExperimentConfig
 ) -> ClipPicture:
     """One scored expression as a row of pictures; the model runs once more."""
     sample = find_sample(dataset, score)
@@ -77,7 +77,7 @@ def clip_picture(
     )
 
 
-def find_sample(dataset: VideoDataset, score: ExpressionScore) -> VideoSample:
+def find_sample(dataset: ClipDataset, score: ExpressionScore) -> VideoSample:
     """The sample that a score is about."""
     return next(s for s in dataset.load_clip(score.clip) if s.expression_id == score.expression_id)
 

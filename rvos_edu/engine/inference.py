@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rvos_edu.config import ExperimentConfig
-from rvos_edu.data import VideoDataset, collate, eval_transform
+from rvos_edu.data import ClipDataset, collate, eval_transform
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTR
 from rvos_edu.postprocess import postprocess
@@ -121,7 +121,7 @@ class Clip:
         return len(mine.frames) == len(theirs.frames) and mine.annotated == theirs.annotated
 
 
-def clip_batches(dataset: VideoDataset, indices: list[int], batch_size: int) -> Iterator[list[Clip]]:
+def clip_batches(dataset: ClipDataset, indices: list[int], batch_size: int) -> Iterator[list[Clip]]:
     """Clips `indices` of a dataset, up to `batch_size` of equal length at a time, in order."""
     batch: list[Clip] = []
     for index in indices:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rvos_edu.checkpoints import load_kinetics_video_swin
 from rvos_edu.config import DataConfig, ExperimentConfig, MTTRConfig, TextEncoderConfig
-from rvos_edu.data import GroupedClips, VideoDataset, load, train_transform
+from rvos_edu.data import ClipDataset, GroupedClips, load, train_transform
 from rvos_edu.errors import CheckpointError, ConfigError
 from rvos_edu.models import MTTR
 from rvos_edu.models.pretrained import (
@@ -84,12 +84,12 @@ def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
     return grouped, clips
 
 
-def validation_videos(config: ExperimentConfig) -> VideoDataset:
+def validation_videos(config: ExperimentConfig) -> ClipDataset:
     """The valid split as whole videos."""
     return load_split(config.data, config.data.valid_split)
 
 
-def load_split(data: DataConfig, split: str, *, window: int | None = None) -> VideoDataset:
+def load_split(data: DataConfig, split: str, *, window: int | None = None) -> ClipDataset:
     """A split of a configuration's dataset: whole videos, or training windows of `window` frames."""
     return load(
         data.name,

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.config_checks import check_values
-from rvos_edu.data import VideoDataset
+from rvos_edu.data import ClipDataset
 from rvos_edu.engine.batches import BatchPlan, load_batches
 from rvos_edu.engine.checkpoint import (
     RunState,
@@ -107,7 +107,7 @@ class _Loop:
     log: RunLog
     interruption: Interruption
     out: Path
-    valid: VideoDataset | None
+    valid: ClipDataset | None
     recorded: tuple[int, float] = (0, 0.0)  # step and time of the last record
 
     def run(self, batches: Iterator[VideoBatch], steps: range) -> None:
@@ -205,7 +205,7 @@ class _Loop:
                 self.log.say(f"Stopped after step {step}, saved {path}. Continue: same command with --resume")
                 raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
 
-    def _evaluate(self, valid: VideoDataset) -> None:
+    def _evaluate(self, valid: ClipDataset) -> None:
         """J&F on the valid split, by the main process while the others wait; keeps the best model."""
         state, begin = self.state, time.perf_counter()
         if state.accelerator.is_main_process:
