@@ -1,4 +1,4 @@
-"""Losses as pictures: the push of each loss on every pixel, curves, weights of queries, terms of layers.
+"""Losses as pictures: the push of each loss on every pixel, weights of queries, terms of layers.
 
 A push is minus the gradient with respect to the logits: where it is positive, training raises the mask.
 """
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,24 +46,6 @@ class LossTerm:
     value: float
     push: ArrayLike
     curve: ArrayLike
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One diagram of `line_panels`.
-
-    Args:
-        lines: name -> (x, y), 1-D each.
-        x, y: labels of the axes.
-        title: above the diagram.
-        logarithmic: whether y is.
-    """
-
-    lines: Mapping[str, tuple[ArrayLike, ArrayLike]]
-    x: str
-    y: str = ""
-    title: str = ""
-    logarithmic: bool = False
 
 
 @styled
@@ -139,34 +120,6 @@ def push_maps(
     for axes, (name, push) in zip(grid[1:], pushes.items(), strict=True):
         _push_picture(axes, np.asarray(push, np.float64), true, name)
     _push_legend(figure)
-    return figure
-
-
-@styled
-def line_panels(panels: Sequence[Panel], *, title: str | None = None, height: float = 2.7) -> Figure:
-    """Diagrams in a row; the same name has the same colour in all of them.
-
-    Raises:
-        ValueError: if there is no panel, or a line's x and y differ in length.
-    """
-    if not panels:
-        raise ValueError("line_panels needs at least one panel, got none")
-    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
-    colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
-    figure = new_figure(height + (0.4 if title else 0), title=title)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for name, (x, y) in panel.lines.items():
-            if np.shape(x) != np.shape(y):
-                raise ValueError(f"line {name!r}: x has shape {np.shape(x)}, y has {np.shape(y)}")
-            axes.plot(np.asarray(x), np.asarray(y), color=colours[name])
-        axes.set_xlabel(panel.x)
-        axes.set_ylabel(panel.y)
-        axes.set_title(panel.title)
-        if panel.logarithmic:
-            axes.set_yscale("log")
-        axes.grid()
-    handles = [Line2D([], [], color=colours[name], label=name) for name in names]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 5))
     return figure
 
 

@@ -60,16 +60,6 @@ def test_an_empty_truth_and_no_push_can_be_drawn() -> None:
     assert len(figure.to_jpeg()) > 1000
 
 
-def test_the_same_line_has_the_same_colour_in_every_panel() -> None:
-    x = np.arange(4)
-    one = draw.Panel({"a": (x, x), "b": (x, 2 * x)}, "p", "loss", "left")
-    two = draw.Panel({"b": (x, x + 1)}, "p", logarithmic=True)
-    left, right = draw.line_panels([one, two], title="t").axes
-    assert left.lines[1].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
-    assert (left.get_yscale(), right.get_yscale(), left.get_title()) == ("linear", "log", "left")
-    np.testing.assert_allclose(left.lines[1].get_ydata(), 2 * x)
-
-
 def test_weights_of_queries_are_written_and_coloured_by_target() -> None:
     referred = np.zeros((3, 4), bool)
     referred[1:, 2] = True
@@ -99,10 +89,6 @@ def test_bad_input_is_refused() -> None:
         draw.loss_explorer(MASK, TRUTH, [term()], **explore | {"row": 12})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one value per offset"):
         draw.loss_explorer(MASK, TRUTH, [term(curve=[1.0])], **explore)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="at least one panel"):
-        draw.line_panels([])
-    with pytest.raises(ValueError, match="line 'a': x has shape"):
-        draw.line_panels([draw.Panel({"a": ([1, 2], [1])}, "x")])
     with pytest.raises(ValueError, match="weights 'w' must be"):
         draw.query_weights(np.zeros((2, 3), bool), {"w": np.ones((3, 2))})
     for terms in ({}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": [[1.0]]}):
