@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.attention import query_attention
 from rvos_edu.engine.evaluate import evenly, quick_score
@@ -24,7 +24,7 @@ from rvos_edu.engine.logs import METRICS_FILE, read_metrics
 from rvos_edu.engine.segment import segment
 from rvos_edu.engine.train import train
 from rvos_edu.errors import DataError
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.presets import load_config
 from rvos_edu.tables.report import DemoResult, Example, Lesson, picture, write_demo_report
 from rvos_edu.viz import ClipPicture
@@ -119,7 +119,7 @@ def make_room(out: Path) -> None:
         shutil.rmtree(out / part, ignore_errors=True)
 
 
-def _lesson_config(training: str) -> ExperimentConfig:
+def _lesson_config(training: str) -> AnyExperiment:
     """The preset on few videos, scored on few sentences."""
     config = load_config(training)
     if config.data.root is None and config.data.train_videos is None:
@@ -132,8 +132,8 @@ def _lesson_config(training: str) -> ExperimentConfig:
 def _example(
     evaluation: EvaluationReport,
     dataset: ClipDataset,
-    model: MTTR,
-    settings: ExperimentConfig,
+    model: VideoModel,
+    settings: AnyExperiment,
     out: Path,
 ) -> Example:
     """The motion sentence (any, where there is none) that was segmented best, from its frames on disk."""
@@ -153,7 +153,7 @@ def _example(
 
 
 def _pictures(
-    evaluation: EvaluationReport, dataset: ClipDataset, model: MTTR, settings: ExperimentConfig
+    evaluation: EvaluationReport, dataset: ClipDataset, model: VideoModel, settings: AnyExperiment
 ) -> dict[str, list[ClipPicture]]:
     ranked = sorted(evaluation.results[0].expressions, key=lambda score: score.jf, reverse=True)
     groups = {"best": ranked, "typical": ranked[len(ranked) // 2 :], "worst": ranked[::-1]}
@@ -166,7 +166,7 @@ def _pictures(
     }
 
 
-def _set_pace(config: ExperimentConfig) -> None:
+def _set_pace(config: AnyExperiment) -> None:
     """As many steps as the preset has and this machine affords, and evaluations on the way."""
     steps = config.train.steps or MOST_STEPS
     if steps > FEWEST_STEPS:
@@ -176,7 +176,7 @@ def _set_pace(config: ExperimentConfig) -> None:
     config.train.evaluate_every = max(1, steps // EVALUATIONS)
 
 
-def _affordable_steps(config: ExperimentConfig) -> int:
+def _affordable_steps(config: AnyExperiment) -> int:
     """How many steps fit into `LESSON_SECONDS` at the speed of the first few."""
     few = replace(config.train, steps=PROBE_STEPS, log_every=PROBE_STEPS, evaluate_every=0)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +185,7 @@ def _affordable_steps(config: ExperimentConfig) -> int:
     return int(LESSON_SECONDS / seconds)
 
 
-def _lesson(config: ExperimentConfig, valid: ClipDataset, out: Path) -> Lesson:
+def _lesson(config: AnyExperiment, valid: ClipDataset, out: Path) -> Lesson:
     started = time.perf_counter()
     untrained = initial_model(config).eval()
     score = quick_score(untrained, valid, config, config.train.evaluate_samples)
@@ -198,7 +198,7 @@ def _lesson(config: ExperimentConfig, valid: ClipDataset, out: Path) -> Lesson:
     return Lesson(config.name, records, before, after, time.perf_counter() - started)
 
 
-def _seen_by(model: MTTR, dataset: ClipDataset, config: ExperimentConfig) -> list[ClipPicture]:
+def _seen_by(model: VideoModel, dataset: ClipDataset, config: AnyExperiment) -> list[ClipPicture]:
     """The first sentence of a few clips, as this model segments it."""
     pictures = []
     for index in evenly(len(dataset.clips), SHOWN):

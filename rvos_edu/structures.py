@@ -161,11 +161,13 @@ class MTTROutput:
         mask_logits: [Z, B, A, N, h, w] at stride 4, last decoder layer last.
         reference_logits: [Z, B, A, N, 2], index 0 = referred.
         attention: weights, if asked for.
+        alignment_logits: MTTR does not ask whether a sentence fits.
     """
 
     mask_logits: Tensor
     reference_logits: Tensor
     attention: AttentionMaps | None = None
+    alignment_logits: None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,11 @@ class R2VOSOutput:
     mask_features: Tensor
     negatives: NegativePairs | None = None
     grounding: GroundingMaps | None = None
+
+    @property
+    def reference_logits(self) -> Tensor:
+        """[Z, B, A, N, 2] whose softmax is the sigmoid of the class: index 0 = referred, as MTTR's."""
+        return torch.cat([self.class_logits, torch.zeros_like(self.class_logits)], dim=-1)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import gather_object
 from safetensors.torch import load_file, save_file
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.engine.batches import BatchPlan
 from rvos_edu.engine.logs import Averages
 from rvos_edu.errors import CheckpointError, ConfigError
 from rvos_edu.files import atomic_dir, remove_temporary
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.models.pretrained import load_weights
 
 KEPT = 2
@@ -56,9 +56,9 @@ class Progress:
 class RunState:
     """All that a run consists of; `model` is the bare one, without a wrapper for several processes."""
 
-    config: ExperimentConfig
+    config: AnyExperiment
     accelerator: Accelerator
-    model: MTTR
+    model: VideoModel
     optimizer: AcceleratedOptimizer
     plan: BatchPlan
     progress: Progress = field(default_factory=Progress)

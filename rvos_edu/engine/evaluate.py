@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
@@ -34,7 +34,7 @@ from rvos_edu.engine.summary import (
 )
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.metrics import AveragePrecision
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.structures import VideoSample
 
 MARKER = "evaluation.json"  # tells a folder of this command from others
@@ -50,7 +50,7 @@ class QuickScore:
 
 
 def quick_score(
-    model: MTTR, dataset: ClipDataset, config: ExperimentConfig, limit: int | None = None
+    model: VideoModel, dataset: ClipDataset, config: AnyExperiment, limit: int | None = None
 ) -> QuickScore:
     """J, F and J&F with voting over about `limit` expressions, clips taken evenly over the dataset.
 
@@ -74,10 +74,10 @@ def quick_score(
 
 
 def evaluate(
-    model: MTTR,
+    model: VideoModel,
     dataset: ClipDataset,
     *,
-    config: ExperimentConfig,
+    config: AnyExperiment,
     limit: int | None = None,
     batch_size: int = 4,
     candidates: bool = True,
@@ -187,7 +187,7 @@ def _load(data: str, split: str, root: str | None, level: str, seed: int) -> Cli
 
 
 def _write(
-    folder: Path, report: EvaluationReport, *, model: MTTR, dataset: ClipDataset, config: ExperimentConfig
+    folder: Path, report: EvaluationReport, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
 ) -> None:
     """`table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`, all or none."""
     with result_dir(folder, marker=MARKER) as temporary:
@@ -213,7 +213,7 @@ def _summarise(
 
 
 def _score_shuffled(
-    model: MTTR, clips: list[list[VideoSample]], *, config: ExperimentConfig, seed: int
+    model: VideoModel, clips: list[list[VideoSample]], *, config: AnyExperiment, seed: int
 ) -> list[ShuffledScore]:
     shuffled = []
     for samples in clips:

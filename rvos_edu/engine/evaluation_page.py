@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.inference import predict, truth_of
 from rvos_edu.engine.scoring import ExpressionScore
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.structures import VideoSample
 from rvos_edu.viz.curves import category_bars
 from rvos_edu.viz.overlay import ClipPicture, clip_grid
@@ -22,9 +22,9 @@ def write_page(
     path: Path,
     report: EvaluationReport,
     *,
-    model: MTTR,
+    model: VideoModel,
     dataset: ClipDataset,
-    config: ExperimentConfig,
+    config: AnyExperiment,
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
@@ -61,7 +61,7 @@ def add_figures(page: Page, report: EvaluationReport) -> None:
 
 
 def clip_picture(
-    score: ExpressionScore, *, model: MTTR, dataset: ClipDataset, config: ExperimentConfig
+    score: ExpressionScore, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
 ) -> ClipPicture:
     """One scored expression as a row of pictures; the model runs once more."""
     sample = find_sample(dataset, score)

@@ -1,6 +1,6 @@
 """Run a model on whole clips and turn its logits into masks (MTTR, section 3.7 and D.2).
 
-The frames of a clip pass through the temporal encoder once, whatever the number of its expressions.
+The frames of a clip pass through the temporal or frame encoder once, whatever the number of its expressions.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data import ClipDataset, collate, eval_transform
 from rvos_edu.errors import DataError
-from rvos_edu.models import MTTR
+from rvos_edu.models import MTTR, R2VOS, VideoModel, model_from_pretrained
 from rvos_edu.postprocess import postprocess
 from rvos_edu.presets import load_config, preset_names
 from rvos_edu.structures import VideoSample
@@ -45,6 +45,8 @@ class Prediction:
         query: the voted query.
         mask_logits: float [A, N, h, w], from which `candidates` are made when they are needed.
         geometry, order: how.
+        mismatch: probability that the sentence does not fit the clip (R2-VOS, 1(A)); None for MTTR. The masks
+            are those without the filter.
     """
 
     voted: np.ndarray
@@ -54,6 +56,7 @@ class Prediction:
     mask_logits: Tensor
     geometry: Geometry
     order: str
+    mismatch: float | None = None
 
     @property
     def votes(self) -> np.ndarray:
@@ -69,7 +72,7 @@ class Prediction:
             yield from enlarge(part, self.geometry, order=self.order).numpy()
 
 
-def load_model(name: MTTR | str | Path) -> tuple[MTTR, ExperimentConfig]:
+def load_model(name: VideoModel | str | Path) -> tuple[VideoModel, AnyExperiment]:
     """A model in evaluation mode and the settings it is used with.
 
     `name` is a model, a shipped name, a folder made by `save_pretrained`, a hub id, or the folder of a
@@ -82,12 +85,12 @@ def load_model(name: MTTR | str | Path) -> tuple[MTTR, ExperimentConfig]:
         CheckpointError: if there is no such model or it is damaged.
         ConfigError: if the run's settings are damaged.
     """
-    if isinstance(name, MTTR):
+    if isinstance(name, MTTR | R2VOS):
         return name.eval(), settings_for(name)
     folder = Path(name)
     if (folder / "model" / "config.json").is_file():
         folder = folder / "model"
-    model = MTTR.from_pretrained(folder if folder.is_dir() else str(name)).eval()
+    model = model_from_pretrained(folder if folder.is_dir() else str(name))
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     if folder.is_dir():
         for config in (folder / "config.yaml", folder.parent / "config.yaml"):
@@ -98,14 +101,16 @@ def load_model(name: MTTR | str | Path) -> tuple[MTTR, ExperimentConfig]:
     return model, settings_for(model)
 
 
-def settings_for(model: MTTR) -> ExperimentConfig:
-    """The preset `nano-mttr` for a model of its sizes, else the defaults (Refer-YouTube-VOS, section C.4)."""
-    nano = load_config("nano-mttr")
+def settings_for(model: VideoModel) -> AnyExperiment:
+    """The nano preset for a model of its sizes, else the defaults (Refer-YouTube-VOS, MTTR section C.4)."""
+    nano = load_config(f"nano-{model.architecture}")
     sizes, nano_sizes = asdict(model.config), asdict(nano.model)
     for values in (sizes, nano_sizes):
         values.pop("text_encoder")
         values.pop("dropout")
-    return nano if sizes == nano_sizes else ExperimentConfig()
+    if sizes == nano_sizes:
+        return nano
+    return ExperimentConfig() if isinstance(model, MTTR) else R2VOSExperimentConfig()
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def clip_batches(dataset: ClipDataset, indices: list[int], batch_size: int) -> I
 
 @torch.inference_mode()
 def predict(
-    model: MTTR, clips: list[list[VideoSample]], *, config: ExperimentConfig
+    model: VideoModel, clips: list[list[VideoSample]], *, config: AnyExperiment
 ) -> list[list[Prediction]]:
     """Predictions for all expressions of some clips of equal length.
 
@@ -165,9 +170,10 @@ def predict(
         owners = batch.clips[start : start + step]
         out = model.ground(features, batch.expressions[start : start + step], clips=owners)
         masks, reference = out.mask_logits[-1].cpu(), out.reference_logits[-1].cpu()
+        wrong = None if out.alignment_logits is None else out.alignment_logits.float().sigmoid().tolist()
         for row, clip in enumerate(owners.tolist()):
             choice = _choose(masks[row], reference[row], geometries[clip], config.inference.order)
-            results[clip].append(choice)
+            results[clip].append(replace(choice, mismatch=None if wrong is None else wrong[row]))
     return results
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.checkpoints import load_kinetics_video_swin
-from rvos_edu.config import DataConfig, ExperimentConfig, MTTRConfig, TextEncoderConfig
+from rvos_edu.config import AnyExperiment, AnyModelConfig, DataConfig, ExperimentConfig, TextEncoderConfig
 from rvos_edu.data import ClipDataset, GroupedClips, load, train_transform
 from rvos_edu.errors import CheckpointError, ConfigError
-from rvos_edu.models import MTTR
+from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -20,32 +22,46 @@ from rvos_edu.models.pretrained import (
     load_weights,
     read_safetensors,
 )
+from rvos_edu.models.registry import MODELS
 
 
-def initial_model(config: ExperimentConfig) -> MTTR:
-    """MTTR of `config.model`, its parts read from where `config.init` says (C.1, C.4), the rest random.
+def initial_model(config: AnyExperiment) -> VideoModel:
+    """The model of `config.model`, its parts read from where `config.init` says, the rest random.
+
+    MTTR: section C.1 and C.4; R2-VOS: supplement, section C.
 
     Raises:
         ConfigError: if `init.model` has other sizes than `config.model`; names the keys.
         CheckpointError: if a part is missing, damaged or of other sizes; names the keys.
     """
-    init = config.init
+    init, kind = config.init, MODELS[config.architecture]
     if init.model is not None:
-        trained = MTTR.from_pretrained(init.model)
+        trained = kind.from_pretrained(init.model)
         _check_sizes(init.model, trained.config, config.model)
-        model = MTTR(config.model, tokenizer=trained.tokenizer)  # with this run's dropout
+        model = _build(config, trained.tokenizer)  # with this run's dropout
         load_weights(model, trained.state_dict(), source=init.model)
         return model
-    source = init.text_encoder or config.model.text_encoder.source
-    model = MTTR(config.model, tokenizer=find_model(source))
+    model = _build(config, find_model(init.text_encoder or config.model.text_encoder.source))
     if init.text_encoder is not None:
         weights = read_roberta(init.text_encoder, config.model.text_encoder)
         load_weights(model.text_encoder.roberta, weights, source=init.text_encoder)
-    if init.temporal_encoder is not None:
-        window = config.model.temporal_encoder.window
-        encoder = load_kinetics_video_swin(init.temporal_encoder, window=window)
-        load_weights(model.temporal_encoder, encoder.state_dict(), source=init.temporal_encoder)
+    if isinstance(config, ExperimentConfig):
+        _load_video_swin(model, config.init.temporal_encoder, config.model.temporal_encoder.window)
+    elif config.model.frame_encoder.kind == "video-swin":
+        _load_video_swin(model, config.init.frame_encoder, config.model.frame_encoder.video_swin.window)
     return model
+
+
+def _build(config: AnyExperiment, tokenizer: PreTrainedTokenizerFast | Path | None) -> VideoModel:
+    if isinstance(config, ExperimentConfig):
+        return MTTR(config.model, tokenizer=tokenizer)
+    return R2VOS(config.model, tokenizer=tokenizer)
+
+
+def _load_video_swin(model: VideoModel, source: str | None, window: list[int]) -> None:
+    if source is not None:
+        encoder = load_kinetics_video_swin(source, window=window)
+        load_weights(model.get_submodule(model.vision), encoder.state_dict(), source=source)
 
 
 def read_roberta(source: str, sizes: TextEncoderConfig) -> dict[str, Tensor]:
@@ -65,7 +81,7 @@ def read_roberta(source: str, sizes: TextEncoderConfig) -> dict[str, Tensor]:
     return {key: tensor for key, tensor in bare.items() if not unused.match(key)}
 
 
-def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
+def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
     """The training split as clips with a few sentences each, and which of its clips to use.
 
     `data.train_videos` keeps the first so many videos by id (Moving Shapes makes no more than these).
@@ -84,7 +100,7 @@ def training_clips(config: ExperimentConfig) -> tuple[GroupedClips, list[int]]:
     return grouped, clips
 
 
-def validation_videos(config: ExperimentConfig) -> ClipDataset:
+def validation_videos(config: AnyExperiment) -> ClipDataset:
     """The valid split as whole videos."""
     return load_split(config.data, config.data.valid_split)
 
@@ -102,10 +118,10 @@ def load_split(data: DataConfig, split: str, *, window: int | None = None) -> Cl
     )
 
 
-def _check_sizes(source: str, found: MTTRConfig, wanted: MTTRConfig) -> None:
+def _check_sizes(source: str, found: AnyModelConfig, wanted: AnyModelConfig) -> None:
     """Sizes must agree; where the text encoder came from does not matter, nor do dropout rates."""
     old, new = (_flat(asdict(config)) for config in (found, wanted))
-    free = {"text_encoder.source", "dropout", "temporal_encoder.drop_path"}
+    free = {"text_encoder.source", "dropout", "temporal_encoder.drop_path", "frame_encoder.video_swin.drop_path"}
     wrong = [f"model.{key} is {new[key]}, there {old[key]}" for key in new if old[key] != new[key]]
     wrong = [text for text in wrong if text.split()[0].removeprefix("model.") not in free]
     if wrong:

@@ -1,4 +1,4 @@
-"""AdamW with MTTR's two learning rates, and its schedule as a plain function of the step (section C.4)."""
+"""AdamW with two learning rates, and its schedule as a plain function of the step (MTTR, section C.4)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from rvos_edu.config import OptimizerConfig
+from rvos_edu.models.pretrained import PretrainedModel
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
-    """AdamW with two groups: `temporal_encoder.*`, and everything else that learns.
+def build_optimizer(model: PretrainedModel, config: OptimizerConfig) -> AdamW:
+    """AdamW with two groups: the part that sees frames, and everything else that learns.
 
     The frozen text encoder (parameters without gradient) is in neither group. Call this before
-    the temporal encoder is frozen for the first steps. Each group keeps its own `base_lr`.
+    that part is frozen for the first steps. Each group keeps its own `base_lr`.
 
     Source: MTTR, section C.4.
     """
-    groups: dict[str, list[nn.Parameter]] = {"rest": [], "temporal_encoder": []}
+    groups: dict[str, list[nn.Parameter]] = {"rest": [], "vision": []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            inside = name.startswith("temporal_encoder.")
-            groups["temporal_encoder" if inside else "rest"].append(parameter)
-    rates = {"rest": config.lr, "temporal_encoder": config.lr_temporal_encoder}
+            inside = name.startswith(f"{model.vision}.")
+            groups["vision" if inside else "rest"].append(parameter)
+    rates = {"rest": config.lr, "vision": config.lr_temporal_encoder}
     parameters = [
         {"params": groups[name], "base_lr": rate, "lr": rate} for name, rate in rates.items() if groups[name]
     ]

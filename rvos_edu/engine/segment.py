@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import eval_transform
 from rvos_edu.engine.frame_source import FrameSource, open_frames
 from rvos_edu.engine.inference import Geometry, enlarge, load_model
@@ -25,19 +25,19 @@ from rvos_edu.engine.outputs import check_replaceable
 from rvos_edu.engine.segment_output import MARKER, write_result
 from rvos_edu.engine.spool import MaskSpool, collect, encode, nearest
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.nn.text_encoder import clean
 from rvos_edu.structures import Segmentation, VideoSample
 
 
 def segment(
-    model: MTTR | str | Path,
+    model: VideoModel | str | Path,
     frames: np.ndarray | Tensor | str | Path,
     expression: str,
     *,
     out: str | Path | None = None,
     voting: bool | None = None,
-    config: ExperimentConfig | None = None,
+    config: AnyExperiment | None = None,
     max_frames: int | None = None,
     overlap: int | None = None,
     progress: bool = False,
@@ -106,7 +106,7 @@ class _Reader:
     """Shows a video to the model, window by window, and links the query sequences."""
 
     def __init__(
-        self, model: MTTR, tokens: dict[str, Tensor], config: ExperimentConfig, source: FrameSource
+        self, model: VideoModel, tokens: dict[str, Tensor], config: AnyExperiment, source: FrameSource
     ) -> None:
         self.model = model
         self.tokens = tokens
@@ -185,8 +185,8 @@ class _Reader:
 
 
 def _settings(
-    config: ExperimentConfig, *, voting: bool | None, max_frames: int | None, overlap: int | None
-) -> ExperimentConfig:
+    config: AnyExperiment, *, voting: bool | None, max_frames: int | None, overlap: int | None
+) -> AnyExperiment:
     preset = config.inference
     inference = replace(
         preset,

@@ -1,4 +1,4 @@
-"""The training loop: MTTR on clips with sentences (section C.4), on one device or many."""
+"""The training loop: MTTR (section C.4) or R2-VOS on clips with sentences, on one device or many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from accelerate.utils import set_seed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.config_checks import check_values
 from rvos_edu.data import ClipDataset
 from rvos_edu.engine.batches import BatchPlan, load_batches
@@ -34,22 +34,20 @@ from rvos_edu.engine.evaluate import quick_score
 from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
 from rvos_edu.engine.interruption import Interruption
 from rvos_edu.engine.logs import RunLog
+from rvos_edu.engine.objective import Objective, build_objective
 from rvos_edu.engine.optimizer import Schedule, build_optimizer
-from rvos_edu.errors import ConfigError, DataError, RVOSError
+from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.files import atomic_write
-from rvos_edu.models import MTTRCriterion
 from rvos_edu.presets import to_yaml
 from rvos_edu.structures import VideoBatch
-
-TERMS = ("loss", "dice", "focal", "reference")
 
 
 class TrainingError(RVOSError):
     """Training cannot go on: a loss or a gradient is not finite."""
 
 
-def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
-    """Train MTTR; returns `out/model`, which `MTTR.from_pretrained` reads.
+def train(config: AnyExperiment, *, out: Path, resume: bool = False) -> Path:
+    """Train the model of a configuration; returns `out/model`, which `from_pretrained` reads.
 
     `out` receives config.yaml, metrics.jsonl, tensorboard/, checkpoints/step-<n>/ (the last two) and model/
     (the best J&F on the valid split if that is evaluated, else the newest). Started by `accelerate launch`
@@ -85,6 +83,7 @@ def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
     total = config.train.steps or config.train.epochs * plan.steps_per_epoch
     steps = range(state.progress.step, total)
     batches = load_batches(data, plan, steps=steps, rank=rank, workers=config.train.workers)
+    objective = build_objective(config, accelerator, data)
     schedule = Schedule(config.optimizer, plan.steps_per_epoch, total)
     log = RunLog(out, step=steps.start, total=total, enabled=main)
     with log, Interruption() as interruption, _without_false_alarms():
@@ -94,7 +93,7 @@ def train(config: ExperimentConfig, *, out: Path, resume: bool = False) -> Path:
             f"Training {config.name}: {total} steps of {plan.clips_per_step} clips, {plan.steps_per_epoch} "
             f"steps per epoch, on {plan.processes} x {accelerator.device.type}. Results go to {out.resolve()}"
         )
-        _Loop(state, schedule, log, interruption, out, valid).run(batches, steps)
+        _Loop(state, objective, schedule, log, interruption, out, valid).run(batches, steps)
     return out / "model"
 
 
@@ -103,6 +102,7 @@ class _Loop:
     """The steps of a run, and what is written down between them."""
 
     state: RunState
+    objective: Objective
     schedule: Schedule
     log: RunLog
     interruption: Interruption
@@ -113,17 +113,16 @@ class _Loop:
     def run(self, batches: Iterator[VideoBatch], steps: range) -> None:
         state, config = self.state, self.state.config.train
         thaw = config.freeze_temporal_encoder_steps
-        criterion = MTTRCriterion(**asdict(state.config.loss))
-        network = _wrap(state, learn_temporal_encoder=steps.start >= thaw)
+        network = _wrap(state, learn_vision=steps.start >= thaw)
         before, clock = state.progress.seconds, time.perf_counter()
         self.recorded = (steps.start, clock)
         for step in steps:
             if step == thaw and step > steps.start:
                 del network  # and with it, its hooks on the gradients
                 gc.collect()
-                network = _wrap(state, learn_temporal_encoder=True)
+                network = _wrap(state, learn_vision=True)
             rate = self.schedule.apply(state.optimizer, step)
-            terms, stop = self._backward(network, criterion, batches, step)
+            terms, stop = self._backward(network, batches, step)
             norm = self._clip(step)
             state.optimizer.step()
             state.optimizer.zero_grad()
@@ -134,29 +133,22 @@ class _Loop:
             self._keep(last=step + 1 == steps.stop, stop=stop)
 
     def _backward(
-        self, network: nn.Module, criterion: MTTRCriterion, batches: Iterator[VideoBatch], step: int
+        self, network: nn.Module, batches: Iterator[VideoBatch], step: int
     ) -> tuple[dict[str, float], bool]:
         """Gradients of one step; its losses, averaged over processes, and whether to stop after it."""
         accelerator, count = self.state.accelerator, self.state.config.train.accumulate
-        sums = torch.zeros(len(TERMS) + 1, device=accelerator.device)
+        names = self.objective.terms
+        sums = torch.zeros(len(names) + 1, device=accelerator.device)
         for micro in range(count):
             batch = self._some_frames(next(batches), step).to(accelerator.device)
-            if batch.targets is None:
-                raise DataError(f"split {self.state.config.data.train_split!r} has no masks to learn from")
             gradients_stay_here = micro + 1 < count
             with accelerator.no_sync(network) if gradients_stay_here else nullcontext():
-                with accelerator.autocast():
-                    output = network(
-                        batch.frames, batch.expressions, batch.padding, batch.annotated, clips=batch.clips
-                    )
-                losses = criterion(output, batch.targets)  # in float32
-                accelerator.backward(losses.total / count)
-            # Of the last layer; only the total sums over layers.
-            parts = (losses.total, losses.dice[-1], losses.focal[-1], losses.reference[-1])
-            sums[:-1] += torch.stack(parts).detach() / count
+                parts = self.objective(network, batch, step * count + micro)
+                accelerator.backward(parts[0] / count)
+            sums[:-1] += parts.detach() / count
         sums[-1] = float(self.interruption.requested)
         *values, stop = accelerator.reduce(sums, "mean").tolist()  # all processes see the same, and act alike
-        terms = dict(zip(TERMS, values, strict=True))
+        terms = dict(zip(names, values, strict=True))
         if not all(map(math.isfinite, values)):
             shown = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
             raise TrainingError(f"the loss is not finite at step {step + 1} ({shown}); {self._last_good()}")
@@ -227,7 +219,7 @@ class _Loop:
         return f"the last good checkpoint is {found[0]}" if found else "no checkpoint had been written yet"
 
 
-def _first_state(config: ExperimentConfig, accelerator: Accelerator, clips: list[int]) -> RunState:
+def _first_state(config: AnyExperiment, accelerator: Accelerator, clips: list[int]) -> RunState:
     """A run before its first step."""
     train, processes = config.train, accelerator.num_processes
     plan = BatchPlan(clips, train.batch_size, train.accumulate, processes, train.seed)
@@ -236,13 +228,13 @@ def _first_state(config: ExperimentConfig, accelerator: Accelerator, clips: list
     return RunState(config, accelerator, model, optimizer, plan)
 
 
-def _wrap(state: RunState, *, learn_temporal_encoder: bool) -> nn.Module:
+def _wrap(state: RunState, *, learn_vision: bool) -> nn.Module:
     """The model as each process calls it.
 
-    A frozen temporal encoder builds no graph and no gradients. DistributedDataParallel waits for every
-    parameter that could learn when it was made, so it is made anew when the encoder starts to.
+    A frozen temporal or frame encoder builds no graph and no gradients. DistributedDataParallel waits for
+    every parameter that could learn when it was made, so it is made anew when the encoder starts to.
     """
-    state.model.temporal_encoder.requires_grad_(learn_temporal_encoder)
+    state.model.get_submodule(state.model.vision).requires_grad_(learn_vision)
     state.model.train()
     if state.accelerator.num_processes == 1:
         return state.model
@@ -275,7 +267,7 @@ def _starting_point(out: Path, resume: bool) -> Path | None:
     return None
 
 
-def _accelerator(config: ExperimentConfig) -> Accelerator:
+def _accelerator(config: AnyExperiment) -> Accelerator:
     """A fresh Accelerator: a notebook may train twice in one process with different precisions."""
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=config.train.precision)
@@ -286,6 +278,6 @@ def _accelerator(config: ExperimentConfig) -> Accelerator:
     return accelerator
 
 
-def _write_config(out: Path, config: ExperimentConfig) -> None:
+def _write_config(out: Path, config: AnyExperiment) -> None:
     with atomic_write(out / "config.yaml") as temporary:
         temporary.write_text(to_yaml(config), encoding="utf-8")

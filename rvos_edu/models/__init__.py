@@ -2,6 +2,16 @@
 
 from rvos_edu.models.criteria import MTTRCriterion
 from rvos_edu.models.mttr import MTTR, VisualFeatures
+from rvos_edu.models.r2vos import R2VOS
 from rvos_edu.models.r2vos_criterion import R2VOSCriterion
+from rvos_edu.models.registry import VideoModel, model_from_pretrained
 
-__all__ = ["MTTR", "MTTRCriterion", "R2VOSCriterion", "VisualFeatures"]
+__all__ = [
+    "MTTR",
+    "R2VOS",
+    "MTTRCriterion",
+    "R2VOSCriterion",
+    "VideoModel",
+    "VisualFeatures",
+    "model_from_pretrained",
+]

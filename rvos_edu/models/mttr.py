@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.config import MTTRConfig
+from rvos_edu.models.inputs import check_frames, check_indices, clip_of_sentence, shrink_padding
 from rvos_edu.models.pretrained import PretrainedModel
 from rvos_edu.nn.mask_head import MaskHead, ReferenceHead
 from rvos_edu.nn.multimodal_transformer import MultimodalTransformer, TransformerOutput
@@ -55,6 +56,7 @@ class MTTR(PretrainedModel):
     """
 
     architecture = "mttr"
+    vision = "temporal_encoder"
     config_class = MTTRConfig
     config: MTTRConfig
 
@@ -125,18 +127,20 @@ class MTTR(PretrainedModel):
 
         Arguments and errors as in `forward`.
         """
-        _check_frames(frames, padding)
+        check_frames(frames, padding)
         batch, length = frames.shape[:2]
         maps = self.temporal_encoder(frames)
         if annotated is not None:
             rows = torch.as_tensor(annotated, device=frames.device, dtype=torch.long)
-            _check_indices(rows, length, "annotated", "frames")
+            check_indices(rows, length, "annotated", "frames")
             maps = [x[:, rows] for x in maps]
         stage4, stage8, stage16 = (x.flatten(0, 1).permute(0, 3, 1, 2) for x in maps)  # [B * A, C, h, w]
         pixels = self.pixel_projection(stage16)
         laterals = self.spatial_decoder.laterals(stage4, stage8)
         grid = (pixels.shape[-2], pixels.shape[-1])
-        mask = _shrink(padding, grid, batch, frames.device)
+        if padding is None:
+            padding = torch.zeros(batch, *frames.shape[-2:], dtype=torch.bool, device=frames.device)
+        mask = shrink_padding(padding, grid)
         return VisualFeatures(
             pixels=pixels.flatten(2).transpose(1, 2).unflatten(0, (batch, -1)),
             positions=sine_positions(mask, self.config.d_model).flatten(1, 2),
@@ -195,43 +199,11 @@ class MTTR(PretrainedModel):
         )
 
 
-def _check_frames(frames: Tensor, padding: Tensor | None) -> None:
-    if frames.ndim != 5 or frames.shape[2] != 3 or min(frames.shape) < 1:
-        raise ValueError(f"frames must be [B, T, 3, H, W] with T, H, W >= 1, got {tuple(frames.shape)}")
-    if not frames.is_floating_point():
-        raise ValueError(f"frames must be normalised floats, got {frames.dtype}")
-    expected = (frames.shape[0], *frames.shape[-2:])
-    if padding is not None and (tuple(padding.shape) != expected or padding.dtype != torch.bool):
-        raise ValueError(
-            f"padding must be bool [B, H, W] = {list(expected)}, got {padding.dtype} {list(padding.shape)}"
-        )
-
-
-def _check_indices(indices: Tensor, count: int, name: str, things: str) -> None:
-    if indices.ndim != 1 or not len(indices) or int(indices.min()) < 0 or int(indices.max()) >= count:
-        raise ValueError(f"{name} must be indices of the {count} {things}, got {indices.tolist()}")
-
-
-def _shrink(padding: Tensor | None, grid: tuple[int, int], batch: int, device: torch.device) -> Tensor:
-    """Padding at the size of a feature map, nearest pixel, as in the published code."""
-    if padding is None:
-        return torch.zeros(batch, *grid, dtype=torch.bool, device=device)
-    return F.interpolate(padding[:, None].float(), size=grid, mode="nearest")[:, 0] > 0
-
-
 def _per_sentence(features: VisualFeatures, clips: Tensor | None, sentences: int) -> VisualFeatures:
     """Repeat the features of a clip for every sentence about it."""
-    count = len(features.pixels)
-    if clips is None:
-        if sentences != count:
-            raise ValueError(
-                f"{sentences} expressions for {count} clips: say with `clips` which is about which"
-            )
+    if clips is None and sentences == len(features.pixels):
         return features
-    clips = torch.as_tensor(clips, device=features.pixels.device, dtype=torch.long)
-    _check_indices(clips, count, "clips", "clips")
-    if len(clips) != sentences:
-        raise ValueError(f"clips must name one clip for each of {sentences} expressions, got {len(clips)}")
+    clips = clip_of_sentence(clips, len(features.pixels), sentences, features.pixels.device)
     return VisualFeatures(
         pixels=features.pixels[clips],
         positions=features.positions[clips],

@@ -36,10 +36,11 @@ class PretrainedModel(nn.Module):
     """Base of the models: `from_pretrained`, `save_pretrained`, `push_to_hub`.
 
     A subclass is built as `cls(config, tokenizer=...)` and keeps both as attributes. It names its
-    architecture, as `config.json` does, and the dataclass of its sizes.
+    architecture, as `config.json` does, the part that sees frames and the dataclass of its sizes.
     """
 
     architecture: ClassVar[str]
+    vision: ClassVar[str]
     config_class: ClassVar[type[AnyModelConfig]]
     config: AnyModelConfig
 

@@ -1,0 +1,106 @@
+"""What a training step minimises, for each model: the forward pass of a batch and its losses by name."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict
+from typing import Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
+from rvos_edu.data import GroupedClips
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth
+from rvos_edu.engine.negatives import Negatives, choose_negatives
+from rvos_edu.errors import DataError
+from rvos_edu.models import MTTRCriterion, R2VOSCriterion
+from rvos_edu.structures import Target, VideoBatch
+
+
+class Objective(Protocol):
+    """A loss of a batch.
+
+    Args:
+        terms: names of the values, "loss" first.
+    """
+
+    terms: tuple[str, ...]
+
+    def __call__(self, network: nn.Module, batch: VideoBatch, number: int) -> Tensor:
+        """Values of `terms`, [number of terms], the first with a gradient; `number` counts micro-batches."""
+        ...
+
+
+def build_objective(config: AnyExperiment, accelerator: Accelerator, data: GroupedClips) -> Objective:
+    """The objective of a configuration's architecture."""
+    if isinstance(config, ExperimentConfig):
+        return _MTTRObjective(config, accelerator)
+    return _R2VOSObjective(config, accelerator, data)
+
+
+class _MTTRObjective:
+    terms = ("loss", "dice", "focal", "reference")
+
+    def __init__(self, config: ExperimentConfig, accelerator: Accelerator) -> None:
+        self.split, self.accelerator = config.data.train_split, accelerator
+        self.criterion = MTTRCriterion(**asdict(config.loss))
+
+    def __call__(self, network: nn.Module, batch: VideoBatch, number: int) -> Tensor:
+        targets = _targets(batch, self.split)
+        with self.accelerator.autocast():
+            out = network(batch.frames, batch.expressions, batch.padding, batch.annotated, clips=batch.clips)
+        losses = self.criterion(out, targets)  # in float32
+        # Of the last layer; only the total sums over layers.
+        return torch.stack([losses.total, losses.dice[-1], losses.focal[-1], losses.reference[-1]])
+
+
+class _R2VOSObjective:
+    layered = ("dice", "focal", "cls", "l1", "giou")
+    single = ("distance", "angle", "pointwise", "align")
+    terms = ("loss", *layered, *single, "negatives", "negatives_true", "negatives_missing")
+
+    def __init__(self, config: R2VOSExperimentConfig, accelerator: Accelerator, data: GroupedClips) -> None:
+        weights = asdict(config.loss)
+        self.per_clip = weights.pop("negatives_per_clip")
+        self.seed, self.split, self.accelerator = config.train.seed, config.data.train_split, accelerator
+        self.criterion = R2VOSCriterion(**weights)
+        folder = data.dataset.root
+        self.truth = MovingShapesTruth(folder, self.split) if config.data.name == "moving-shapes" else None
+
+    def __call__(self, network: nn.Module, batch: VideoBatch, number: int) -> Tensor:
+        targets = _targets(batch, self.split)
+        wrong = self._negatives(batch, number)
+        asked: dict[str, object] = {"clips": batch.clips}
+        if wrong is not None:
+            asked |= {"negatives": wrong.expressions, "negative_clips": wrong.clips}
+        with self.accelerator.autocast():
+            out = network(batch.frames, batch.expressions, batch.padding, batch.annotated, **asked)
+        losses = self.criterion(out, targets)  # in float32
+        counts = (0, 0, 0)
+        if wrong is not None:
+            counts = (wrong.counts.made, wrong.counts.true, wrong.counts.none_found)
+        return torch.stack(
+            [
+                losses.total,
+                *(getattr(losses, name)[-1] for name in self.layered),
+                *(getattr(losses, name) for name in self.single),
+                *(losses.total.new_tensor(float(count)) for count in counts),
+            ]
+        )
+
+    def _negatives(self, batch: VideoBatch, number: int) -> Negatives | None:
+        """Sentences of other videos, drawn anew in each micro-batch, the same after a resume."""
+        if self.per_clip == 0:
+            return None
+        rng = random.Random(f"{self.seed} negatives {number} {self.accelerator.process_index}")
+        return choose_negatives(
+            batch, rng=rng, truth=self.truth, accelerator=self.accelerator, per_clip=self.per_clip
+        )
+
+
+def _targets(batch: VideoBatch, split: str) -> list[Target]:
+    if batch.targets is None:
+        raise DataError(f"split {split!r} has no masks to learn from")
+    return batch.targets

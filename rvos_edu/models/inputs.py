@@ -1,0 +1,64 @@
+"""Checks and selections that the models share: frames, padding, which sentence is about which clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def check_frames(frames: Tensor, padding: Tensor | None) -> None:
+    """Raise a ValueError unless frames are float [B, T, 3, H, W] and padding is bool [B, H, W]."""
+    if frames.ndim != 5 or frames.shape[2] != 3 or min(frames.shape) < 1:
+        raise ValueError(f"frames must be [B, T, 3, H, W] with T, H, W >= 1, got {tuple(frames.shape)}")
+    if not frames.is_floating_point():
+        raise ValueError(f"frames must be normalised floats, got {frames.dtype}")
+    expected = (frames.shape[0], *frames.shape[-2:])
+    if padding is not None and (tuple(padding.shape) != expected or padding.dtype != torch.bool):
+        raise ValueError(
+            f"padding must be bool [B, H, W] = {list(expected)}, got {padding.dtype} {list(padding.shape)}"
+        )
+
+
+def check_maps(maps: Sequence[Tensor], channels: Sequence[int]) -> None:
+    """Raise a ValueError unless there is a map [B, T, C, h, w] for each of `channels`, equal in B and T."""
+    shapes = [tuple(x.shape) for x in maps]
+    expected = [f"[B, T, {count}, h, w]" for count in channels]
+    fits = len(maps) == len(channels) and all(
+        len(shape) == 5 and shape[2] == count and shape[:2] == shapes[0][:2] and min(shape) >= 1
+        for shape, count in zip(shapes, channels, strict=False)
+    )
+    if not fits:
+        raise ValueError(f"features must be {', '.join(expected)}, got {', '.join(map(str, shapes))}")
+
+
+def check_indices(indices: Tensor, count: int, name: str, things: str) -> None:
+    """Raise a ValueError unless `indices` is a non-empty list of numbers in 0..count-1."""
+    if indices.ndim != 1 or not len(indices) or int(indices.min()) < 0 or int(indices.max()) >= count:
+        raise ValueError(f"{name} must be indices of the {count} {things}, got {indices.tolist()}")
+
+
+def clip_of_sentence(clips: Tensor | None, count: int, sentences: int, device: torch.device) -> Tensor:
+    """int64 [E], the clip that each sentence is about; one sentence per clip where `clips` is None.
+
+    Raises:
+        ValueError: if the numbers do not fit.
+    """
+    if clips is None:
+        if sentences != count:
+            raise ValueError(
+                f"{sentences} expressions for {count} clips: say with `clips` which is about which"
+            )
+        return torch.arange(count, device=device)
+    clips = torch.as_tensor(clips, device=device, dtype=torch.long)
+    check_indices(clips, count, "clips", "clips")
+    if len(clips) != sentences:
+        raise ValueError(f"clips must name one clip for each of {sentences} expressions, got {len(clips)}")
+    return clips
+
+
+def shrink_padding(padding: Tensor, size: tuple[int, int]) -> Tensor:
+    """bool [B, H, W] at the size of a feature map, nearest pixel, as in the published code of both papers."""
+    return F.interpolate(padding[:, None].float(), size=size, mode="nearest")[:, 0] > 0
