@@ -1,4 +1,4 @@
-"""Kinetics-400 weights of Video Swin for MTTR's temporal encoder (MTTR, section C.1)."""
+"""Kinetics-400 weights of Video Swin for the encoders of MTTR (section C.1) and R2-VOS."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from torch import Tensor
 from rvos_edu.checkpoints.reading import read_state
 from rvos_edu.checkpoints.video_swin import INDEX, read_config, to_torchvision
 from rvos_edu.models.pretrained import ASSETS, WEIGHTS_FILE, load_weights
-from rvos_edu.nn.temporal_encoder import TemporalEncoder
+from rvos_edu.nn.temporal_encoder import ALL_STAGES, STAGES, TemporalEncoder
 
 PATCH = "patch_embed.proj.weight"
-# The fourth stage, the down-sampling before it, norms and heads behind it: MTTR does not have them.
-DROPPED = ("features.5.", "features.6.", "features.7.", "norm.", "head.", "heads.", "cls_head.")
+# Norms and heads behind the stages, which neither model has.
+DROPPED = ("features.7.", "norm.", "head.", "heads.", "cls_head.")
+# The fourth stage and the down-sampling before it, which MTTR does not have.
+FOURTH = ("features.5.", "features.6.")
 
 
 def load_kinetics_video_swin(
-    path_or_state_dict: str | Path | Mapping[str, Any], *, window: Sequence[int] | None = None
+    path_or_state_dict: str | Path | Mapping[str, Any],
+    *,
+    window: Sequence[int] | None = None,
+    stages: int = STAGES,
 ) -> TemporalEncoder:
     """2x4x4 weights as a 1x4x4 temporal encoder: the two temporal slices of the patch kernel are summed.
 
     Args:
         path_or_state_dict: a shipped name, a file or a state dict, in the authors' key layout (with or
-            without `backbone.`) or torchvision's; three stages are enough.
+            without `backbone.`) or torchvision's; stages beyond those asked for may be missing.
         window: [frames, rows, columns], where neither the weights nor the file's metadata tell.
+        stages: 3 as in MTTR, or 4 as in R2-VOS.
 
     Raises:
         CheckpointError: if the weights are missing, damaged, unsafe or no Video Swin.
@@ -40,8 +46,9 @@ def load_kinetics_video_swin(
     if any(key.startswith("backbone.") for key in state):
         state = {key.removeprefix("backbone."): value for key, value in state.items()}
     state = to_torchvision(state)
-    config = read_config(state, window)
-    kept = {k: v for k, v in state.items() if not k.startswith(DROPPED) and not k.endswith(INDEX)}
+    config = read_config(state, window, stages=stages)
+    dropped = DROPPED if stages == ALL_STAGES else DROPPED + FOURTH
+    kept = {k: v for k, v in state.items() if not k.startswith(dropped) and not k.endswith(INDEX)}
     kept[PATCH] = sum_over_time(kept[PATCH])
     encoder = TemporalEncoder(config)
     load_weights(encoder, kept, source="the given state dict" if isinstance(source, Mapping) else source)

@@ -25,11 +25,14 @@ def to_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {_renamed(key): value for key, value in state.items()}
 
 
-def read_config(state: Mapping[str, Tensor], window: Sequence[int] | None = None) -> TemporalEncoderConfig:
-    """Sizes of the first three stages from weights under torchvision's names.
+def read_config(
+    state: Mapping[str, Tensor], window: Sequence[int] | None = None, *, stages: int = STAGES
+) -> TemporalEncoderConfig:
+    """Sizes of the first stages from weights under torchvision's names.
 
     Args:
         state: weights; the index buffers, where present, decide the window beyond doubt.
+        stages: how many are asked for, 3 or 4.
         window: [frames, rows, columns], where the weights cannot tell.
 
     Raises:
@@ -41,13 +44,13 @@ def read_config(state: Mapping[str, Tensor], window: Sequence[int] | None = None
             "or features.0.0.*"
         )
     depths, heads = [], []
-    for stage in range(STAGES):
+    for stage in range(stages):
         blocks = [
             key for key in state if re.fullmatch(rf"features\.{2 * stage}\.\d+\.{re.escape(TABLE)}", key)
         ]
         if not blocks:
             raise CheckpointError(
-                f"no stage {stage + 1} in the Video Swin weights: expected at least {STAGES}"
+                f"no stage {stage + 1} in the Video Swin weights: expected at least {stages}"
             )
         depths.append(len(blocks))
         heads.append(state[blocks[0]].shape[1])

@@ -48,7 +48,7 @@ def test_frames_see_their_neighbours() -> None:
 
 
 def test_bad_sizes_are_errors() -> None:
-    with pytest.raises(ValueError, match="three stages"):
+    with pytest.raises(ValueError, match="three or four stages"):
         tiny(depths=[2, 2])
     with pytest.raises(ValueError, match="stage 1 has 8 channels, which 3 heads"):
         tiny(heads=[3, 2, 4])
