@@ -58,25 +58,15 @@ class FrameEncoder(nn.Module):
         return [y.unflatten(0, frames.shape[:2]) for y in maps]
 
 
-class VideoFrameEncoder(nn.Module):
-    """Video Swin called like `FrameEncoder`; frames see their neighbours in time.
+class VideoFrameEncoder(TemporalEncoder):
+    """Video Swin called like `FrameEncoder`: channels before rows; frames see their neighbours in time.
 
-    Args:
-        body: Video Swin of three stages (strides 4 to 16) or four (4 to 32).
-
-    Attributes:
-        channels: of the maps at `strides`.
-        strides: pixels per step of every map.
+    Weights of a `TemporalEncoder` load into it as they are.
     """
-
-    def __init__(self, body: TemporalEncoder) -> None:
-        super().__init__()
-        self.body = body
-        self.channels, self.strides = body.channels, body.strides
 
     def forward(self, frames: Tensor) -> list[Tensor]:
         """Frames float [B, T, 3, H, W] -> [B, T, C, h, w] per stride, h = ceil(H / stride)."""
-        return [x.permute(0, 1, 4, 2, 3) for x in self.body(frames)]
+        return [x.permute(0, 1, 4, 2, 3) for x in super().forward(frames)]
 
 
 def build_frame_encoder(config: FrameEncoderConfig) -> FrameEncoder | VideoFrameEncoder:
@@ -91,7 +81,7 @@ def build_frame_encoder(config: FrameEncoderConfig) -> FrameEncoder | VideoFrame
     if config.kind == "timm":
         return FrameEncoder(config.name)
     if config.kind == "video-swin":
-        return VideoFrameEncoder(TemporalEncoder(config.video_swin))
+        return VideoFrameEncoder(config.video_swin)
     raise ValueError(f"frame encoder kind must be 'timm' or 'video-swin', got {config.kind!r}")
 
 
