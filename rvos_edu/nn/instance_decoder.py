@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rvos_edu.nn.mlp import MLP
 from rvos_edu.nn.multimodal_transformer import DecoderLayer
+from rvos_edu.nn.visual_encoder import flatten_maps
 
 PRIOR = 0.01  # probability of "referred" before training (RetinaNet, section 4.1)
 
@@ -78,9 +79,7 @@ class InstanceDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.queries = nn.Embedding(queries, d_model)
-        self.layers = nn.ModuleList(
-            DecoderLayer(d_model, heads, feedforward, dropout) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(DecoderLayer(d_model, heads, feedforward, dropout) for _ in range(layers))
         self.heads = InstanceHeads(d_model, layers)
 
     def forward(
@@ -98,7 +97,7 @@ class InstanceDecoder(nn.Module):
             positions: [M, h, w, D] each.
             padding: bool [M, h, w] each, True where padded; every frame needs a real token.
         """
-        memory = torch.cat([x.flatten(2).transpose(1, 2) for x in maps], dim=1)  # [M, S, D]
+        memory, _ = flatten_maps(maps)  # [M, S, D]
         keys = memory + torch.cat([x.flatten(1, 2) for x in positions], dim=1)
         keep = None if padding is None else ~torch.cat([x.flatten(1) for x in padding], dim=1)
         x = text[:, None].expand(-1, self.queries.num_embeddings, -1)

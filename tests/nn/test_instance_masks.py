@@ -116,7 +116,10 @@ def test_coordinates_keep_their_precision_under_autocast() -> None:
 def test_gradients_reach_states_and_features() -> None:
     torch.manual_seed(0)
     head = ConditionalMaskHead(8, 4)
-    states, features = torch.randn(2, 3, 5, 8, requires_grad=True), torch.randn(3, 4, 6, 7, requires_grad=True)
+    states, features = (
+        torch.randn(2, 3, 5, 8, requires_grad=True),
+        torch.randn(3, 4, 6, 7, requires_grad=True),
+    )
     logits = head(states, features, torch.rand(2, 3, 5, 2), torch.tensor([[24, 28]] * 3))
     assert logits.shape == (2, 3, 5, 6, 7)
     logits.square().mean().backward()
