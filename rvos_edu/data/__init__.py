@@ -5,7 +5,9 @@ from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
 from rvos_edu.data.dataset import ClipDataset, ClipKey, VideoDataset
 from rvos_edu.data.r2_youtube_vos import PairDataset, load_pairs, make_pairs
-from rvos_edu.data.registry import dataset_names, load
+from rvos_edu.data.refcoco import RefCOCO
+from rvos_edu.data.refcoco_joint import JointRefCOCO
+from rvos_edu.data.registry import dataset_names, dataset_root, known_truth, load
 from rvos_edu.data.transforms import (
     Compose,
     Normalise,
@@ -24,9 +26,11 @@ __all__ = [
     "ClipKey",
     "Compose",
     "GroupedClips",
+    "JointRefCOCO",
     "Normalise",
     "PairDataset",
     "RandomFlip",
+    "RefCOCO",
     "Resize",
     "Transform",
     "VideoDataset",
@@ -35,7 +39,9 @@ __all__ = [
     "check",
     "collate",
     "dataset_names",
+    "dataset_root",
     "eval_transform",
+    "known_truth",
     "load",
     "load_pairs",
     "make_pairs",

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from rvos_edu.data.dataset import VideoDataset
 from rvos_edu.data.images import read_frame, read_mask
 from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_files, missing_message, read_split
-from rvos_edu.data.registry import MOVING_SHAPES, check_name, dataset_root
+from rvos_edu.data.registry import IMAGES, MOVING_SHAPES, check_name, dataset_root
 from rvos_edu.errors import DataError
 
 EXPECTED = {"refer-youtube-vos": {"train": (3471, 12913), "valid": (202, 834)}}  # videos, expressions
@@ -93,9 +93,11 @@ def check(
         ceiling_videos: videos per split that the score of the mask grid is measured on.
 
     Raises:
-        DataError: for an unknown name; everything else is reported.
+        DataError: for an unknown name, or a dataset of images; everything else is reported.
     """
     check_name(name)
+    if name in IMAGES:
+        raise DataError(f"{name} has images, the check reads videos; loading a split checks its files")
     folder = dataset_root(name, root, level=level, seed=seed)
     present = {p.parent.name for p in folder.glob("meta_expressions/*/meta_expressions.json")}
     splits, problems, notes = [], [], []

@@ -70,7 +70,7 @@ class ClipDataset(Dataset[VideoSample], ABC):
 
     def __getitem__(self, index: int) -> VideoSample:
         clip, place = self._items[index]
-        sample = self._load(clip, [place])[0]
+        sample = self.load_places(clip, [place])[0]
         if self.transform is None:
             return sample
         return self.transform(sample, random.Random(int(torch.randint(2**62, ()))))
@@ -81,11 +81,11 @@ class ClipDataset(Dataset[VideoSample], ABC):
 
     def load_clip(self, clip: int) -> list[VideoSample]:
         """All items about clip number `clip`, untransformed; images are decoded once and shared."""
-        return self._load(clip, range(len(self._of_clip[clip])))
+        return self.load_places(clip, range(len(self._of_clip[clip])))
 
     @abstractmethod
-    def _load(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
-        """The items about a clip at some places of its list of sentences."""
+    def load_places(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
+        """The items about a clip at some places of its list of sentences, untransformed."""
 
 
 class VideoDataset(ClipDataset):
@@ -165,7 +165,7 @@ class VideoDataset(ClipDataset):
             raise DataError(f"no window of the split {self.split!r} of {self.root} shows a referred object")
         return found
 
-    def _load(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
+    def load_places(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
         key, expressions = self.clips[clip], [self._expressions[clip][i] for i in places]
         record = self._records[key.video]
         indices = window_indices(key.start, len(record.frames), self.window)

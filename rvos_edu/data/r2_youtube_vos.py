@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rvos_edu.data.dataset import Transformation, VideoDataset
 from rvos_edu.data.moving_shapes.false_sentences import hard_pairs, random_pairs
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_pairs import (
     FalsePair,
     PairList,
@@ -44,11 +44,6 @@ def make_pairs(root: str | Path, split: str, *, kind: str = "random", seed: int 
             f"hard pairs need to know what is true of a video; {root} is not Moving Shapes: use kind 'random'"
         )
     return pairs_of_records(records, read_categories(root, split), split=split, seed=seed)
-
-
-def is_moving_shapes(root: str | Path) -> bool:
-    """Whether a folder holds Moving Shapes as `rvos_edu.data.moving_shapes.make` writes it."""
-    return (Path(root) / "moving_shapes.json").is_file()
 
 
 class PairDataset(VideoDataset):

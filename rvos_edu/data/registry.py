@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.home import home
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_youtube_vos import load_pairs
+from rvos_edu.data.refcoco import REFERENCES, RefCOCO
+from rvos_edu.data.refcoco_joint import JointRefCOCO
 from rvos_edu.errors import DataError
 
 MOVING_SHAPES = "moving-shapes"
+MOVING_SHAPES_IMAGES = "moving-shapes-images"
 R2_YOUTUBE_VOS = "r2-youtube-vos"
-DATASETS = (MOVING_SHAPES, "refer-youtube-vos", R2_YOUTUBE_VOS)
+REFCOCO_JOINT = "refcoco-joint"
+IMAGES = (MOVING_SHAPES_IMAGES, *REFERENCES, REFCOCO_JOINT)
+DATASETS = (MOVING_SHAPES, "refer-youtube-vos", R2_YOUTUBE_VOS, *IMAGES)
 
 
 def dataset_names() -> list[str]:
@@ -52,24 +59,51 @@ def load(
     """A split of a dataset, as clips with sentences.
 
     Args:
-        name: "moving-shapes" (made on first use); with `root`: "refer-youtube-vos", or "r2-youtube-vos", the
-            same folder's videos with sentences that do not describe them (see `load_pairs`).
-        split: train, valid or test.
+        name: made on first use: "moving-shapes", and "moving-shapes-images", one frame of each of its videos
+            in the layout of RefCOCO. With `root`: "refer-youtube-vos"; "r2-youtube-vos", the videos of that
+            folder with sentences that do not describe them (see `load_pairs`); "refcoco", "refcoco+" and
+            "refcocog" (see `RefCOCO`), and "refcoco-joint", all three (see `JointRefCOCO`).
+        split: train, valid or test; of images as `RefCOCO` has them: train, val, testA, ...
         root: folder of the dataset; Moving Shapes without one lives under RVOS_EDU_HOME.
         level, seed, train_videos: which Moving Shapes; with `root` only `seed` is used, for the pairs of
             "r2-youtube-vos".
-        window: frames of a training clip; None: whole videos.
+        window: frames of a training clip; None: whole videos. Images are clips of one frame.
         transform: applied to every item.
 
     Raises:
-        DataError: for an unknown name or split, a missing root, and whatever `VideoDataset` finds.
+        DataError: for an unknown name or split, a missing root, a window that the dataset does not have, and
+            whatever its class finds.
     """
     root = dataset_root(name, root, level=level, seed=seed, train_videos=train_videos)
     if name == R2_YOUTUBE_VOS:
         if window is not None:
             raise DataError(f"{name} has whole videos only, got a window of {window} frames")
         return load_pairs(root, split, seed=seed, transform=transform)
+    if name in IMAGES:
+        if window not in (None, 1):
+            raise DataError(f"{name} has images: the window must be 1 frame, got {window}")
+        if name == REFCOCO_JOINT:
+            return JointRefCOCO(root, split=split, transform=transform)
+        return RefCOCO(root, name=_images_name(name), split=split, transform=transform)
     return VideoDataset(root, split=split, window=window, transform=transform)
+
+
+def known_truth(name: str, root: str | Path, split: str) -> MovingShapesTruth | None:
+    """What is true of which clip of a dataset, None for real ones: nobody has written that down.
+
+    Args:
+        root: as `dataset_root` gives it.
+    """
+    from rvos_edu.data.moving_shapes.refcoco_export import export_truth, is_export
+
+    if name in IMAGES:
+        known = name != REFCOCO_JOINT and is_export(root, _images_name(name))
+        return export_truth(root, _images_name(name)) if known else None
+    return MovingShapesTruth(root, split) if is_moving_shapes(root) else None
+
+
+def _images_name(name: str) -> str:
+    return "refcoco" if name == MOVING_SHAPES_IMAGES else name
 
 
 def dataset_root(
@@ -80,31 +114,46 @@ def dataset_root(
     seed: int = 0,
     train_videos: int | None = None,
 ) -> Path:
-    """The folder of a dataset; makes Moving Shapes if it has no folder yet.
+    """The folder of a dataset; makes Moving Shapes, and its images, if they have no folder yet.
 
     Several processes may ask at once: one makes the data, the others wait.
     """
     check_name(name)
     if root is not None:
         return Path(root)
-    if name != MOVING_SHAPES:
+    if name not in (MOVING_SHAPES, MOVING_SHAPES_IMAGES):
         raise DataError(f"{name} is not made by this package: give its folder as root (--root or data.root)")
     check_level(level)
     suffix = "" if train_videos is None else f"-{train_videos}"
-    folder = home() / "moving-shapes-v1" / f"level-{level}-seed-{seed}{suffix}"
-    if not folder.is_dir():
-        _make_once(folder, level, seed, train_videos)
-    return folder
+    videos = home() / "moving-shapes-v1" / f"level-{level}-seed-{seed}{suffix}"
+    images = videos.with_name(videos.name + "-images")
+    if not videos.is_dir() and not (name == MOVING_SHAPES_IMAGES and images.is_dir()):
+        _make_once(videos, lambda: _make_videos(videos, level, seed, train_videos))
+    if name == MOVING_SHAPES:
+        return videos
+    if not images.is_dir():
+        _make_once(images, lambda: _make_images(videos, images))
+    return images
 
 
-def _make_once(folder: Path, level: str, seed: int, train_videos: int | None) -> None:
-    from rvos_edu.data.moving_shapes import make
-
+def _make_once(folder: Path, make: Callable[[], None]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
             if not folder.is_dir():
-                sizes = {} if train_videos is None else {"train": train_videos}
-                make(folder, level=level, seed=seed, **sizes)
+                make()
     except OSError as error:
         raise DataError(f"Moving Shapes cannot be made at {folder}: {error}; set RVOS_EDU_HOME") from error
+
+
+def _make_videos(folder: Path, level: str, seed: int, train_videos: int | None) -> None:
+    from rvos_edu.data.moving_shapes import make
+
+    sizes = {} if train_videos is None else {"train": train_videos}
+    make(folder, level=level, seed=seed, **sizes)
+
+
+def _make_images(videos: Path, images: Path) -> None:
+    from rvos_edu.data.moving_shapes.refcoco_export import export_refcoco
+
+    export_refcoco(videos, images)

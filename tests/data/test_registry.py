@@ -77,7 +77,10 @@ def test_unknown_name_suggests_the_nearest() -> None:
         load("moving_shape", split="train")
     with pytest.raises(DataError, match="unknown dataset 'zzz'; Known: moving-shapes, refer-youtube-vos"):
         load("zzz", split="train")
-    assert dataset_names() == ["moving-shapes", "refer-youtube-vos", "r2-youtube-vos"]
+    assert dataset_names() == [
+        *["moving-shapes", "refer-youtube-vos", "r2-youtube-vos", "moving-shapes-images"],
+        *["refcoco", "refcoco+", "refcocog", "refcoco-joint"],
+    ]
 
 
 def test_real_dataset_needs_a_root() -> None:

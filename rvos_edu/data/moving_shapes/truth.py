@@ -48,6 +48,11 @@ def _moved(facts: Facts, axis: int, by: float) -> Facts:
     return replace(facts, place=(x, y + by) if axis else (x + by, y))
 
 
+def is_moving_shapes(root: str | Path) -> bool:
+    """Whether a folder holds Moving Shapes as `rvos_edu.data.moving_shapes.make` writes it."""
+    return (Path(root) / "moving_shapes.json").is_file()
+
+
 class MovingShapesTruth:
     """Meanings and facts of one split, read from its two JSON files.
 
