@@ -1,72 +1,24 @@
-"""Losses of R2-VOS: published numbers, every term by hand, matching, padding, precision, two processes."""
+"""Losses of R2-VOS: published numbers, every term by hand, matching, padding, precision."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-from torch import Tensor
 
 from rvos_edu.models import R2VOSCriterion
 from rvos_edu.models.r2vos_truth import Truth
-from rvos_edu.structures import NegativePairs, R2VOSLosses, R2VOSOutput, Target
+from rvos_edu.structures import R2VOSOutput, Target
+from tests.models.r2vos_toys import others, output, random_output, random_targets
 from tests.parity import read, read_json
 from tests.tiny import perfect_logits, square_target
 
 PUBLISHED: dict[str, Any] = dict(text=1.0, mask=1.0, dice=5.0, focal=2.0, angle=1.0, normalise="reference")
 LAYERED = ("dice", "focal", "cls", "l1", "giou")
-
-
-def output(masks: Tensor, **parts: Any) -> R2VOSOutput:
-    """Everything else zero (boxes: the whole frame) from mask logits [Z, B, A, N, h, w]."""
-    clips = masks.shape[1]
-    given = {
-        "class_logits": torch.zeros(*masks.shape[:4], 1),
-        "boxes": torch.tensor([0.5, 0.5, 1.0, 1.0]).repeat(*masks.shape[:4], 1),
-        "sentence": torch.zeros(clips, 2),
-        "reconstructed": torch.zeros(clips, 2),
-        "alignment_logits": torch.zeros(clips),
-        "mask_features": torch.zeros(*masks.shape[1:3], 1, *masks.shape[-2:]),
-    }
-    return R2VOSOutput(mask_logits=masks, **{**given, **parts})
-
-
-def others(logits: Sequence[float]) -> NegativePairs:
-    """Pairs that do not fit."""
-    return NegativePairs(torch.zeros(len(logits), 2), torch.zeros(len(logits), 2), torch.tensor(logits))
-
-
-def random_output(clips: int = 3, negatives: int = 2, seed: int = 0, **sizes: int) -> R2VOSOutput:
-    """Z = 2, A = 2, N = 4, 4 x 6 cells, D = 5; every tensor requires a gradient."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
-
-    leading = (2, clips, 2, 4)
-    return R2VOSOutput(
-        mask_logits=draw(*leading, sizes.get("h", 4), sizes.get("w", 6)).requires_grad_(),
-        class_logits=draw(*leading, 1).requires_grad_(),
-        boxes=draw(*leading, 4).sigmoid().requires_grad_(),
-        sentence=draw(clips, 5).requires_grad_(),
-        reconstructed=draw(clips, 5).requires_grad_(),
-        alignment_logits=draw(clips).requires_grad_(),
-        mask_features=torch.zeros(clips, 2, 1, 4, 6),
-        negatives=NegativePairs(draw(negatives, 5), draw(negatives, 5), draw(negatives).requires_grad_()),
-    )
-
-
-def random_targets(count: int) -> list[Target]:
-    """16 x 24 pixels, two instances, two frames."""
-    return [square_target(referred=i % 2) for i in range(count)]
 
 
 class WithTheirBoxes(R2VOSCriterion):
@@ -342,58 +294,3 @@ def test_bad_input() -> None:
     for bad, truths, message in wrong:
         with pytest.raises(ValueError, match=message):
             R2VOSCriterion()(bad, truths)
-
-
-LEARNING = ("mask_logits", "class_logits", "boxes", "reconstructed", "alignment_logits")
-SHARES = (slice(0, 1), slice(1, 5))  # sentences of two processes
-RELATION = ("relational", "point-wise")
-
-
-def share(out: R2VOSOutput, rank: int) -> R2VOSOutput:
-    """The first process holds one sentence and no negatives."""
-    part = SHARES[rank]
-    layered = {name: getattr(out, name).detach()[:, part].requires_grad_() for name in LEARNING[:3]}
-    flat = {name: getattr(out, name).detach()[part].requires_grad_() for name in LEARNING[3:]}
-    negatives = None if rank == 0 else out.negatives
-    return replace(out, **layered, **flat, sentence=out.sentence.detach()[part], negatives=negatives)
-
-
-def work(rank: int, folder: str) -> None:
-    """One of two processes."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2, timeout=timedelta(seconds=120)
-    )
-    found = {}
-    for relation in RELATION:
-        out = share(random_output(5, 3), rank)
-        losses = R2VOSCriterion(relation=relation)(out, random_targets(5)[SHARES[rank]])
-        losses.total.backward()
-        found[relation] = {
-            "terms": {name: value.detach() for name, value in vars(losses).items()},
-            "gradients": {name: getattr(out, name).grad for name in LEARNING},
-            "negatives": None if out.negatives is None else out.negatives.alignment_logits.grad,
-        }
-    torch.save(found, f"{folder}/rank{rank}.pt")
-    dist.destroy_process_group()
-
-
-def test_two_processes_give_the_losses_and_gradients_of_one(tmp_path: Path) -> None:
-    """The means over processes are those of the whole batch, also of 1 + 4 sentences and 0 + 3 negatives."""
-    mp.spawn(work, args=(str(tmp_path),), nprocs=2)
-    both = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
-    for relation in RELATION:
-        out = random_output(5, 3)
-        alone: R2VOSLosses = R2VOSCriterion(relation=relation)(out, random_targets(5))
-        alone.total.backward()
-        assert (alone.angle > 0) == (relation == "relational") and alone.align > 0
-        for name, value in vars(alone).items():
-            mean = sum(found[relation]["terms"][name] for found in both) / 2
-            torch.testing.assert_close(mean, value.detach(), rtol=1e-5, atol=1e-7)
-        for name in LEARNING:
-            parts = [found[relation]["gradients"][name] / 2 for found in both]
-            joined = torch.cat(parts, 1 if name in LEARNING[:3] else 0)
-            torch.testing.assert_close(joined, getattr(out, name).grad, rtol=1e-4, atol=1e-7)
-        assert out.negatives is not None and both[0][relation]["negatives"] is None
-        half = both[1][relation]["negatives"] / 2
-        torch.testing.assert_close(half, out.negatives.alignment_logits.grad, rtol=1e-5, atol=1e-7)
