@@ -40,20 +40,23 @@ def authors_layout(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("layout", ["torchvision", "authors", "three stages"])
-def test_equal_to_showing_every_frame_twice(layout: str) -> None:
-    swin = video_swin(3 if layout == "three stages" else 4)
+@pytest.mark.parametrize("stages", [3, 4])
+@pytest.mark.parametrize("layout", ["torchvision", "authors", "as many stages as asked for"])
+def test_equal_to_showing_every_frame_twice(layout: str, stages: int) -> None:
+    swin = video_swin(stages if layout == "as many stages as asked for" else 4)
     state = dict(swin.state_dict())
     source = {"meta": {}, "state_dict": authors_layout(state)} if layout == "authors" else state
-    encoder = load_kinetics_video_swin(source).eval()
-    assert encoder.config.depths == [1, 2, 1] and encoder.config.heads == [1, 2, 4]
+    encoder = load_kinetics_video_swin(source, stages=stages).eval()
+    assert encoder.config.depths == [1, 2, 1, 1][:stages] and encoder.config.heads == [1, 2, 4, 8][:stages]
     assert encoder.config.window == WINDOW
     clip = torch.randn(1, 3, 3, 33, 40)
     x = swin.patch_embed(clip.repeat_interleave(2, dim=1).transpose(1, 2))
-    for part, stage in zip((0, 2, 4), encoder(clip), strict=True):
-        x = swin.features[part](x)
+    maps = encoder(clip)
+    assert len(maps) == stages
+    for number, stage in enumerate(maps):
+        x = swin.features[2 * number](x)
         assert torch.allclose(x, stage, atol=1e-4)
-        x = swin.features[part + 1](x) if part < 4 else x
+        x = swin.features[2 * number + 1](x) if number < stages - 1 else x
 
 
 def test_a_window_that_only_the_table_tells(tmp_path: Path) -> None:
@@ -78,6 +81,8 @@ def test_foreign_weights() -> None:
     state = {k: v for k, v in video_swin().state_dict().items() if not k.startswith("features.4")}
     with pytest.raises(CheckpointError, match="no stage 3"):
         load_kinetics_video_swin(state)
+    with pytest.raises(CheckpointError, match="no stage 4 in the Video Swin weights: expected at least 4"):
+        load_kinetics_video_swin(video_swin(3).state_dict(), stages=4)
     state = dict(video_swin().state_dict())
     del state["features.1.norm.bias"]
     with pytest.raises(CheckpointError, match=r"missing \(features.1.norm.bias\)"):

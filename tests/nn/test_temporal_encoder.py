@@ -31,6 +31,12 @@ def test_drop_path_rates_are_those_of_four_stages() -> None:
     assert rates == pytest.approx([0.1 * i / 11 for i in range(10)])
 
 
+def test_drop_path_rates_of_all_four_stages() -> None:
+    encoder = tiny(depths=[1, 1, 2, 2], heads=[1, 2, 4, 8], drop_path=0.2)
+    rates = [m.p for m in encoder.modules() if isinstance(m, StochasticDepth)]
+    assert rates == pytest.approx([0.2 * i / 5 for i in range(6)])
+
+
 def test_index_buffers_are_not_saved_and_nothing_is_unused() -> None:
     encoder = tiny()
     assert not [key for key in encoder.state_dict() if "relative_position_index" in key]
