@@ -2,5 +2,6 @@
 
 from rvos_edu.checkpoints.kinetics import load_kinetics_video_swin
 from rvos_edu.checkpoints.reference_mttr import load_reference_mttr
+from rvos_edu.checkpoints.reference_r2vos import load_reference_r2vos
 
-__all__ = ["load_kinetics_video_swin", "load_reference_mttr"]
+__all__ = ["load_kinetics_video_swin", "load_reference_mttr", "load_reference_r2vos"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.checkpoints.reading import read_state
+from rvos_edu.checkpoints.renaming import Renaming, count_below, rename, size_of, text_config
 from rvos_edu.checkpoints.video_swin import INDEX, read_config, to_torchvision
-from rvos_edu.config import MTTRConfig, TextEncoderConfig
-from rvos_edu.errors import CheckpointError
+from rvos_edu.config import MTTRConfig
 from rvos_edu.models import MTTR
 from rvos_edu.models.pretrained import load_weights
 
 BACKBONE = "backbone."
-PACKED = re.compile(r"(.+)\.in_proj_(weight|bias)")
-# Published name -> ours; the first that fits is taken.
-RENAMED = (
+RENAMED: tuple[Renaming, ...] = (
     (r"transformer\.text_encoder\.", "text_encoder.roberta."),
     (r"transformer\.txt_proj\.fc\.", "text_projection.linear."),
     (r"transformer\.txt_proj\.layer_norm\.", "text_projection.norm."),
@@ -76,7 +73,8 @@ def load_reference_mttr(
     rest = {k: v for k, v in state.items() if not k.startswith(BACKBONE)}
     config = _config(swin, rest, heads, text_heads, window)
     model = MTTR(config, tokenizer=tokenizer)
-    weights = {f"temporal_encoder.{k}": v for k, v in swin.items() if not k.endswith(INDEX)} | _split(rest)
+    weights = {f"temporal_encoder.{k}": v for k, v in swin.items() if not k.endswith(INDEX)}
+    weights |= rename(rest, RENAMED)
     named = "the given state dict" if isinstance(path_or_state_dict, Mapping) else path_or_state_dict
     load_weights(model, weights, source=named)
     return model.eval()
@@ -92,52 +90,16 @@ def _config(
     """Sizes from shapes."""
 
     def size(key: str, axis: int = 0) -> int:
-        if key not in rest:
-            raise CheckpointError(f"no published MTTR checkpoint: the key {key} is missing")
-        return int(rest[key].shape[axis])
+        return size_of(rest, key, axis, model="MTTR")
 
-    text = "transformer.text_encoder."
     return MTTRConfig(
         temporal_encoder=read_config(swin, window),
-        text_encoder=TextEncoderConfig(
-            hidden_size=size(text + "embeddings.word_embeddings.weight", 1),
-            layers=_count(rest, text + "encoder.layer."),
-            heads=text_heads,
-            feedforward=size(text + "encoder.layer.0.intermediate.dense.weight"),
-            vocab_size=size(text + "embeddings.word_embeddings.weight"),
-            max_positions=size(text + "embeddings.position_embeddings.weight"),
-        ),
+        text_encoder=text_config(rest, "transformer.text_encoder.", text_heads, model="MTTR"),
         d_model=size("obj_queries.weight", 1),
         heads=heads,
         feedforward=size("transformer.encoder.layers.0.linear1.weight"),
-        encoder_layers=_count(rest, "transformer.encoder.layers."),
-        decoder_layers=_count(rest, "transformer.decoder.layers."),
+        encoder_layers=count_below(rest, "transformer.encoder.layers."),
+        decoder_layers=count_below(rest, "transformer.decoder.layers."),
         queries=size("obj_queries.weight"),
         kernel_dim=size("spatial_decoder.out_lay.weight"),
     )
-
-
-def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Number of layers under a prefix."""
-    return len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})
-
-
-def _split(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our names; a packed [3D, D] projection becomes query, key and value."""
-    weights: dict[str, Tensor] = {}
-    for key, value in state.items():
-        name = _renamed(key)
-        if match := PACKED.fullmatch(name):
-            for part, piece in zip(("query", "key", "value"), value.chunk(3), strict=True):
-                weights[f"{match.group(1)}.{part}.{match.group(2)}"] = piece
-        else:
-            weights[name.replace(".out_proj.", ".out.")] = value
-    return weights
-
-
-def _renamed(key: str) -> str:
-    for pattern, name in RENAMED:
-        renamed, changed = re.subn("^" + pattern, name, key)
-        if changed:
-            return renamed
-    return key
