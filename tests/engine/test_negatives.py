@@ -143,6 +143,53 @@ def test_what_is_chosen_is_false_of_the_clip_as_it_is_shown(shapes: Path, mirror
     assert counts.true > 0 and counts.same_video == 0
 
 
+@pytest.mark.parametrize(
+    "mirrored, made",
+    [((False, False), True), ((True, True), True), ((True, False), False), ((False, True), False)],
+)
+def test_the_mirror_decides_what_is_false(tmp_path: Path, mirrored: tuple[bool, bool], made: bool) -> None:
+    """One object moves left, in the other video right: false of each other, until one is seen in a mirror."""
+    write_truth(tmp_path, {"a": "left", "b": "right"})
+    toy = a_toy(["a", "b"], [["it goes left"], ["it goes right"]])
+    samples = [
+        replace(s, mirrored=m, expression=swap_directions(s.expression) if m else s.expression)
+        for s, m in zip(toy.samples, mirrored, strict=True)
+    ]
+    batch = replace(toy, samples=samples, expressions=[s.expression for s in samples])
+    truth = MovingShapesTruth(tmp_path, "test")
+    found = choose_negatives(batch, rng=random.Random(0), truth=truth)
+    assert found.clips.tolist() == ([0, 1] if made else [])
+    assert found.counts == (NegativeCounts(made=2) if made else NegativeCounts(true=2, none_found=2))
+    if made:
+        assert found.expressions == [batch.expressions[1], batch.expressions[0]]
+
+
+def test_the_mirror_also_where_words_differ(tmp_path: Path) -> None:
+    """Other words for what is true once the video is mirrored: only the meaning tells."""
+    write_truth(tmp_path, {"a": "left", "b": "right"})
+    toy = a_toy(["a", "b"], [["it moves leftwards"], ["it goes right"]])
+    samples = [replace(toy.samples[0], mirrored=True, expression="it moves rightwards"), toy.samples[1]]
+    batch = replace(toy, samples=samples, expressions=[s.expression for s in samples])
+    found = choose_negatives(batch, rng=random.Random(0), truth=MovingShapesTruth(tmp_path, "test"))
+    assert found.expressions == [] and found.counts == NegativeCounts(true=2, none_found=2)
+    blind = choose_negatives(batch, rng=random.Random(0), truth=None)
+    assert blind.expressions == ["it goes right", "it moves rightwards"]
+
+
+def write_truth(root: Path, directions: dict[str, str]) -> None:
+    """Meanings and facts of videos with one object each and one sentence about its direction."""
+    look = {"identity": 1, "colour": "red", "shape": "star", "size": "small", "entry": "always"}
+    about = {"place": [0.5, 0.5], "visible": [True], **look}
+    facts = {v: {"objects": {"1": {"facts": {**about, "direction": d}}}} for v, d in directions.items()}
+    sentences = {v: {"expressions": {"0": {"predicates": [["motion", d]]}}} for v, d in directions.items()}
+    for path, videos in (
+        ("meta_expressions/test/meta_expressions.json", sentences),
+        ("test/meta.json", facts),
+    ):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(json.dumps({"videos": videos}))
+
+
 def test_without_the_truth_some_would_be_true(shapes: Path) -> None:
     truth = MovingShapesTruth(shapes, "test")
     batch = a_batch(shapes, [0, 1, 2, 3])
