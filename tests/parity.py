@@ -112,7 +112,7 @@ def model_rows(case: str) -> list[Row]:
         masks, scores = out.mask_logits[layer].transpose(0, 1), out.reference_logits[layer].transpose(0, 1)
         pairs.append((f"masks{label}", masks, given[f"{name}.pred_masks"]))
         pairs.append((f"references{label}", scores, given[f"{name}.pred_is_referred"]))
-    return [_row(f"model {case}: {item}", ours, theirs, OUTPUT) for item, ours, theirs in pairs]
+    return [row_of(f"model {case}: {item}", ours, theirs, OUTPUT) for item, ours, theirs in pairs]
 
 
 def criterion_inputs(case: str) -> tuple[dict[str, Tensor], list[str], MTTROutput, list[Target]]:
@@ -158,7 +158,7 @@ def criterion_rows(case: str) -> list[Row]:
             assert tensor.grad is not None
             ours = tensor.grad[number].transpose(0, 1)
             item = f"criterion {case}: gradient of {name}, {layer}"
-            rows.append(_row(item, ours, given[f"grad.{layer}.pred_{name}"], GRADIENT))
+            rows.append(row_of(item, ours, given[f"grad.{layer}.pred_{name}"], GRADIENT))
     error = float(((losses.total - given["out.total"]) / given["out.total"]).abs().detach())
     rows.append(Row(f"criterion {case}: total (relative)", error, LOSS))
     return [Row(f"criterion {case}: wrong matches", float(wrong), EXACT), *rows]
@@ -177,10 +177,10 @@ def postprocess_rows() -> list[Row]:
     rows, wrong = [], 0
     for clip, ours in enumerate(masks):
         rows.append(
-            _row(f"postprocess a2d: masks {clip}", ours, given[f"a2d.out{clip}.masks"][:, 0].bool(), EXACT)
+            row_of(f"postprocess a2d: masks {clip}", ours, given[f"a2d.out{clip}.masks"][:, 0].bool(), EXACT)
         )
         rows.append(
-            _row(f"postprocess a2d: scores {clip}", scores[clip], given[f"a2d.out{clip}.scores"], GRADIENT)
+            row_of(f"postprocess a2d: scores {clip}", scores[clip], given[f"a2d.out{clip}.scores"], GRADIENT)
         )
         for mask, code in zip(ours.numpy(), sizes["a2d_rle"][clip], strict=True):
             wrong += (
@@ -191,12 +191,12 @@ def postprocess_rows() -> list[Row]:
     logits = given["rvos.in.pred_masks"].transpose(0, 1)
     queries, votes = temporal_segment_vote(given["rvos.in.pred_is_referred"].transpose(0, 1))
     mean = votes / logits.shape[1]
-    rows.append(_row("postprocess rvos: chosen query", queries, given["rvos.out.chosen_query"], EXACT))
-    rows.append(_row("postprocess rvos: mean votes", mean, given["rvos.out.trajectory_scores"], GRADIENT))
+    rows.append(row_of("postprocess rvos: chosen query", queries, given["rvos.out.chosen_query"], EXACT))
+    rows.append(row_of("postprocess rvos: mean votes", mean, given["rvos.out.trajectory_scores"], GRADIENT))
     chosen = torch.stack([clip[:, query] for clip, query in zip(logits, queries, strict=True)])
     for clip, ours in enumerate(postprocess(chosen, **arguments)):
         theirs = given[f"rvos.out{clip}.masks"][:, 0].bool()
-        rows.append(_row(f"postprocess rvos: masks {clip}", ours, theirs, EXACT))
+        rows.append(row_of(f"postprocess rvos: masks {clip}", ours, theirs, EXACT))
     return rows
 
 
@@ -207,7 +207,7 @@ def position_rows() -> list[Row]:
     for key in sorted(k for k in given if k.endswith(".in.mask")):
         case = key.split(".")[0]
         ours = sine_positions(given[key].bool(), int(given[f"{case}.in.hidden_dim"]))
-        rows.append(_row(f"positions: {case}", ours, given[f"{case}.out"], OUTPUT))
+        rows.append(row_of(f"positions: {case}", ours, given[f"{case}.out"], OUTPUT))
     return rows
 
 
@@ -228,9 +228,9 @@ def patch_rows() -> list[Row]:
     with torch.no_grad():
         ours = encoder.patch_embed(given["in.frames"]).permute(0, 4, 1, 2, 3)
     return [
-        _row("patch embedding: summed kernel", kernel, given["out.weight"], PATCH),
-        _row("patch embedding: 1x4x4", ours, given["out.embedded_converted"], PATCH),
-        _row("patch embedding: every frame twice", ours, given["out.embedded_from_doubled"], PATCH),
+        row_of("patch embedding: summed kernel", kernel, given["out.weight"], PATCH),
+        row_of("patch embedding: 1x4x4", ours, given["out.embedded_converted"], PATCH),
+        row_of("patch embedding: every frame twice", ours, given["out.embedded_from_doubled"], PATCH),
     ]
 
 
@@ -244,10 +244,16 @@ def all_rows() -> list[Row]:
     return rows + postprocess_rows()
 
 
-def main() -> None:
+def row_of(item: str, ours: Tensor, theirs: Tensor, tolerance: float) -> Row:
+    """The largest absolute difference of two tensors of one shape."""
+    assert ours.shape == theirs.shape, f"{item}: {tuple(ours.shape)} against {tuple(theirs.shape)}"
+    return Row(item, float((ours.double() - theirs.double()).abs().max()), tolerance)
+
+
+def print_rows(rows: list[Row]) -> None:
     """Print the table."""
     print("| item | max abs error | tolerance |\n|---|---|---|")
-    for row in all_rows():
+    for row in rows:
         print(f"| {row.item} | {row.error:.1e} | {row.tolerance:.0e} |")
 
 
@@ -260,10 +266,5 @@ def _rows(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def _row(item: str, ours: Tensor, theirs: Tensor, tolerance: float) -> Row:
-    assert ours.shape == theirs.shape, f"{item}: {tuple(ours.shape)} against {tuple(theirs.shape)}"
-    return Row(item, float((ours.double() - theirs.double()).abs().max()), tolerance)
-
-
 if __name__ == "__main__":
-    main()
+    print_rows(all_rows())
