@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHUNK = 4  # (frame, head) pairs per thread and step: what is in use stays in the processor's cache
+CACHED = 2**19  # numbers read per thread, map and step on a CPU: 2 MB stay in its cache, twice as fast
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,10 @@ def sample_maps(values: Tensor, places: Samples, shapes: Sequence[tuple[int, int
     flat = values.permute(0, 2, 3, 1).flatten(0, 1)  # [rows, C, S]
     grid = (2 * places.locations - 1).permute(0, 2, 3, 4, 1, 5).flatten(0, 1)
     weights = places.weights.permute(0, 2, 3, 4, 1).flatten(0, 1)
-    rows = CHUNK * torch.get_num_threads() if flat.device.type == "cpu" else max(1, len(flat))
+    rows = len(flat)
+    if flat.device.type == "cpu":
+        read = flat.shape[1] * weights[0, 0].numel()  # C * points * Q
+        rows = torch.get_num_threads() * max(1, CACHED // read)
     parts = [
         _sample_rows(*part, shapes)
         for part in zip(flat.split(rows), grid.split(rows), weights.split(rows), strict=True)

@@ -155,8 +155,8 @@ def test_each_row_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
     )
     torch.testing.assert_close(whole, alone, atol=1e-6, rtol=0)
-    for rows in (1, 3, 100):
-        monkeypatch.setattr("rvos_edu.nn.deformable_attention.CHUNK", rows)
+    for cached in (1, 300, 10**6):
+        monkeypatch.setattr("rvos_edu.nn.deformable_attention.CACHED", cached)
         torch.testing.assert_close(module(query, references, values, [(3, 4)]), whole, atol=1e-6, rtol=0)
 
 
