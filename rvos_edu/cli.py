@@ -107,6 +107,7 @@ def evaluate(options: argparse.Namespace) -> int:
         out=options.out,
         shuffle_frames=options.shuffle_frames,
         swap_sentences=options.swap_sentences,
+        false_sentences=options.false_sentences,
         batch_size=options.batch_size,
     )
     return 0
@@ -261,6 +262,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--limit", type=int, help="videos per seed (all)")
     parser.add_argument("--shuffle-frames", action=flag, help="also with frames in random order")
     parser.add_argument("--swap-sentences", action=flag, help="also with another object's sentence")
+    parser.add_argument("--false-sentences", action=flag, help="also with sentences that fit nothing: R")
     parser.add_argument("--batch-size", type=int, default=4, help="videos per forward pass (%(default)s)")
     parser.add_argument("--out", help="folder of table, JSON and page (runs/evaluate-<model>-<data>-<split>)")
 

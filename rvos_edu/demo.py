@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rvos_edu.config import AnyExperiment
+from rvos_edu.config import AnyExperiment, ExperimentConfig
 from rvos_edu.data import ClipDataset, load
-from rvos_edu.engine.attention import query_attention
-from rvos_edu.engine.evaluate import evenly, quick_score
+from rvos_edu.engine.attention import QueryAttention, query_attention
+from rvos_edu.engine.evaluate import quick_score
 from rvos_edu.engine.evaluate import run as run_evaluation
 from rvos_edu.engine.evaluation_page import clip_picture, distinct_videos, find_sample
 from rvos_edu.engine.evaluation_report import EvaluationReport
-from rvos_edu.engine.inference import load_model, predict, truth_of
+from rvos_edu.engine.inference import evenly, load_model, predict, truth_of
 from rvos_edu.engine.initialise import initial_model, load_split, validation_videos
 from rvos_edu.engine.logs import METRICS_FILE, read_metrics
 from rvos_edu.engine.segment import segment
 from rvos_edu.engine.train import train
 from rvos_edu.errors import DataError
-from rvos_edu.models import VideoModel
+from rvos_edu.models import MTTR, VideoModel, model_from_pretrained
 from rvos_edu.presets import load_config
+from rvos_edu.structures import VideoSample
 from rvos_edu.tables.report import DemoResult, Example, Lesson, picture, write_demo_report
 from rvos_edu.viz import ClipPicture
 
@@ -148,8 +149,16 @@ def _example(
         frames=sample.frames.permute(0, 2, 3, 1).numpy(),
         truth=masks[referred],
         result=result,
-        attention=query_attention(model, sample, result.query, config=settings),
+        attention=_attention(model, sample, result.query, settings),
     )
+
+
+def _attention(
+    model: VideoModel, sample: VideoSample, query: int, settings: AnyExperiment
+) -> QueryAttention | None:
+    if not isinstance(model, MTTR) or not isinstance(settings, ExperimentConfig):
+        return None
+    return query_attention(model, sample, query, config=settings)
 
 
 def _pictures(
@@ -191,7 +200,7 @@ def _lesson(config: AnyExperiment, valid: ClipDataset, out: Path) -> Lesson:
     score = quick_score(untrained, valid, config, config.train.evaluate_samples)
     print(f"before training: J&F {score.jf:.1f} (J {score.j:.1f}, F {score.f:.1f})")
     before = _seen_by(untrained, valid, config)
-    trained = MTTR.from_pretrained(train(config, out=out))
+    trained = model_from_pretrained(train(config, out=out))
     start: dict[str, float | str] = {"step": 0, "J&F": score.jf, "J": score.j, "F": score.f}
     records = [start, *read_metrics(out / METRICS_FILE)]
     after = _seen_by(trained, valid, config)

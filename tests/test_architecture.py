@@ -17,7 +17,8 @@ ROOT = PACKAGE.parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "structures", "config"},
-    {"files", "config_checks", "nn", "losses", "matching", "boxes", "cycle", "voting", "postprocess"},
+    {"files", "config_checks", "config_rules", "nn", "losses", "matching", "boxes", "cycle", "voting"}
+    | {"postprocess"},
     {"models", "presets"},
     {"data", "metrics", "viz"},
     {"checkpoints", "engine", "checksums"},

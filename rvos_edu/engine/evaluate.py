@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -13,9 +12,10 @@ from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
-from rvos_edu.engine.inference import clip_batches, load_model, predict, truth_of
+from rvos_edu.engine.inference import clip_batches, evenly, load_model, predict, truth_of
 from rvos_edu.engine.outputs import check_replaceable, result_dir
 from rvos_edu.engine.protocols import other_sentence, shuffle_frames_of
+from rvos_edu.engine.robust_protocol import add_false_pairs
 from rvos_edu.engine.scoring import (
     ExpressionScore,
     ImageScores,
@@ -133,6 +133,7 @@ def run(
     out: str | None = None,
     shuffle_frames: bool | None = None,
     swap_sentences: bool | None = None,
+    false_sentences: bool | None = None,
     batch_size: int = 4,
 ) -> EvaluationReport:
     """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
@@ -143,22 +144,21 @@ def run(
         seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
-        shuffle_frames, swap_sentences: also run these protocols (see `evaluate`); default on Moving Shapes.
+        shuffle_frames, swap_sentences, false_sentences: also run these protocols; default on Moving Shapes.
 
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
     _check_counts(limit=limit, batch_size=batch_size)
-    shapes = data == "moving-shapes"
-    _check_seeds(seeds, generated=shapes and root is None)
+    _check_seeds(seeds, generated=(shapes := data == "moving-shapes") and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
     started = time.monotonic()
     datasets = [(seed, _load(data, split, root, level, seed)) for seed in seeds or [0]]
     shuffle = shapes if shuffle_frames is None else shuffle_frames
     swap = shapes if swap_sentences is None else swap_sentences
-    score = partial(evaluate, network, config=config, limit=limit, batch_size=batch_size)
-    results = [score(dataset, shuffle=shuffle, swap=swap, seed=seed) for seed, dataset in datasets]
+    how = _How(network, config, limit, batch_size, shuffle, swap, false_sentences)
+    results = [how.score(dataset, seed) for seed, dataset in datasets]
     report = EvaluationReport(
         model=str(model),
         data=data,
@@ -173,11 +173,41 @@ def run(
     return report
 
 
-def evenly(count: int, limit: int | None) -> list[int]:
-    """`limit` indices spread evenly over 0..count-1, all if `limit` is None or larger."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [int(i * count / limit) for i in range(limit)]
+@dataclass(frozen=True)
+class _How:
+    """What is the same for all seeds."""
+
+    model: VideoModel
+    config: AnyExperiment
+    limit: int | None
+    batch_size: int
+    shuffle: bool
+    swap: bool
+    false: bool | None
+
+    def score(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
+        """All figures of one split."""
+        limit, batch_size = self.limit, self.batch_size
+        result = evaluate(
+            self.model,
+            dataset,
+            config=self.config,
+            limit=limit,
+            batch_size=batch_size,
+            shuffle=self.shuffle,
+            swap=self.swap,
+            seed=seed,
+        )
+        add_false_pairs(
+            result,
+            self.model,
+            dataset,
+            config=self.config,
+            wanted=self.false,
+            limit=limit,
+            batch_size=batch_size,
+        )
+        return result
 
 
 def _load(data: str, split: str, root: str | None, level: str, seed: int) -> ClipDataset:

@@ -28,6 +28,12 @@ SENTENCES = (  # below the table; a figure's name stands in brackets
     "mAP [images.mean_average_precision] (voted masks only: [images.mean_average_precision_best])",
     "shuffled frames, motion sentences: right object [shuffled.right] %, chance [shuffled.chance] %,"
     " in order [category.motion.right] %",
+    "random false sentences: R [robust.random.r], J&F&R [robust.random.jfr]",
+    "random false sentences, with 1(A): R [robust.random.r_filtered], J&F [robust.random.jf_filtered],"
+    " J&F&R [robust.random.jfr_filtered], AUC [robust.random.auc]",
+    "hard false sentences: R [robust.hard.r], J&F&R [robust.hard.jfr]",
+    "hard false sentences, with 1(A): R [robust.hard.r_filtered], J&F [robust.hard.jf_filtered],"
+    " J&F&R [robust.hard.jfr_filtered], AUC [robust.hard.auc]",
     "another object's sentence: J&F [swapped.swapped_jf] instead of [swapped.jf], [swapped.drop] lower",
 )
 

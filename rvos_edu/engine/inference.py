@@ -126,6 +126,13 @@ class Clip:
         return len(mine.frames) == len(theirs.frames) and mine.annotated == theirs.annotated
 
 
+def evenly(count: int, limit: int | None) -> list[int]:
+    """`limit` indices spread evenly over 0..count-1, all if `limit` is None or larger."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return [int(i * count / limit) for i in range(limit)]
+
+
 def clip_batches(dataset: ClipDataset, indices: list[int], batch_size: int) -> Iterator[list[Clip]]:
     """Clips `indices` of a dataset, up to `batch_size` of equal length at a time, in order."""
     batch: list[Clip] = []
@@ -168,7 +175,8 @@ def predict(
     step = max(1, CHUNK_PIXELS // cells)
     for start in range(0, len(batch.expressions), step):
         owners = batch.clips[start : start + step]
-        out = model.ground(features, batch.expressions[start : start + step], clips=owners)
+        # A union of models does not know that each takes its own features.
+        out = model.ground(features, batch.expressions[start : start + step], clips=owners)  # type: ignore[arg-type]
         masks, reference = out.mask_logits[-1].cpu(), out.reference_logits[-1].cpu()
         wrong = None if out.alignment_logits is None else out.alignment_logits.float().sigmoid().tolist()
         for row, clip in enumerate(owners.tolist()):

@@ -121,7 +121,12 @@ def load_split(data: DataConfig, split: str, *, window: int | None = None) -> Cl
 def _check_sizes(source: str, found: AnyModelConfig, wanted: AnyModelConfig) -> None:
     """Sizes must agree; where the text encoder came from does not matter, nor do dropout rates."""
     old, new = (_flat(asdict(config)) for config in (found, wanted))
-    free = {"text_encoder.source", "dropout", "temporal_encoder.drop_path", "frame_encoder.video_swin.drop_path"}
+    free = {
+        "text_encoder.source",
+        "dropout",
+        "temporal_encoder.drop_path",
+        "frame_encoder.video_swin.drop_path",
+    }
     wrong = [f"model.{key} is {new[key]}, there {old[key]}" for key in new if old[key] != new[key]]
     wrong = [text for text in wrong if text.split()[0].removeprefix("model.") not in free]
     if wrong:

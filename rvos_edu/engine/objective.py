@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from dataclasses import asdict
-from typing import Protocol
+from typing import ClassVar
 
 import torch
 from accelerate import Accelerator
@@ -19,18 +20,14 @@ from rvos_edu.models import MTTRCriterion, R2VOSCriterion
 from rvos_edu.structures import Target, VideoBatch
 
 
-class Objective(Protocol):
-    """A loss of a batch.
+class Objective(ABC):
+    """A loss of a batch; `terms` names its values, "loss" first."""
 
-    Args:
-        terms: names of the values, "loss" first.
-    """
+    terms: ClassVar[tuple[str, ...]]
 
-    terms: tuple[str, ...]
-
+    @abstractmethod
     def __call__(self, network: nn.Module, batch: VideoBatch, number: int) -> Tensor:
         """Values of `terms`, [number of terms], the first with a gradient; `number` counts micro-batches."""
-        ...
 
 
 def build_objective(config: AnyExperiment, accelerator: Accelerator, data: GroupedClips) -> Objective:
@@ -40,7 +37,7 @@ def build_objective(config: AnyExperiment, accelerator: Accelerator, data: Group
     return _R2VOSObjective(config, accelerator, data)
 
 
-class _MTTRObjective:
+class _MTTRObjective(Objective):
     terms = ("loss", "dice", "focal", "reference")
 
     def __init__(self, config: ExperimentConfig, accelerator: Accelerator) -> None:
@@ -56,7 +53,7 @@ class _MTTRObjective:
         return torch.stack([losses.total, losses.dice[-1], losses.focal[-1], losses.reference[-1]])
 
 
-class _R2VOSObjective:
+class _R2VOSObjective(Objective):
     layered = ("dice", "focal", "cls", "l1", "giou")
     single = ("distance", "angle", "pointwise", "align")
     terms = ("loss", *layered, *single, "negatives", "negatives_true", "negatives_missing")

@@ -27,6 +27,9 @@ class ExpressionScore:
         swapped_j, swapped_f: J and F, against the same truth, of the output for a sentence about another
             object of the clip; None where not asked for or where there is no such sentence.
         query: the voted query.
+        area: share of the clip's pixels that the voted masks cover.
+        empty: share of frames without the object, in which an empty mask is right.
+        mismatch: probability that the sentence does not fit the clip; None for models that do not say.
     """
 
     clip: int
@@ -44,6 +47,9 @@ class ExpressionScore:
     swapped_j: float | None
     swapped_f: float | None
     query: int
+    area: float
+    empty: float
+    mismatch: float | None
 
     @property
     def jf(self) -> float:
@@ -134,6 +140,9 @@ def score_clip(
                 swapped_j=swapped_j,
                 swapped_f=swapped_f,
                 query=prediction.query,
+                area=float(prediction.voted.mean()),
+                empty=float(1 - masks[referred].any((1, 2)).mean()),
+                mismatch=prediction.mismatch,
             )
         )
     return scores

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from rvos_edu.config import AnyExperiment
+from rvos_edu.config import AnyExperiment, InferenceConfig, R2VOSInferenceConfig
 from rvos_edu.data import eval_transform
 from rvos_edu.engine.frame_source import FrameSource, open_frames
 from rvos_edu.engine.inference import Geometry, enlarge, load_model
@@ -66,25 +67,41 @@ def segment(
         check_replaceable(out, marker=MARKER)
     network, preset = load_model(model)
     settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
-    source = open_frames(frames)
-    reader = _Reader(network, network.text_encoder.tokenize([clean(expression)]), settings, source)
+    source, sentence = open_frames(frames), clean(expression)
+    reader = _Reader(network, network.text_encoder.tokenize([sentence]), settings, source)
     with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
         probabilities = reader.read(spool, progress=progress)
-        votes = probabilities.sum(1)
-        query = int(votes.argmax())
+        aligned = _aligned(reader.alignment_logits, settings.inference)
+        query = int(probabilities.sum(1).argmax())
         voted = settings.inference.voting
         chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
-        stream = partial(_enlarged, spool, chosen, source.size)
+        stream = partial(_enlarged, spool, chosen, source.size, blank=blanks(settings.inference, aligned))
         masks = collect(stream(), frames=len(spool), size=source.size)
-        result = Segmentation(masks, votes, probabilities, query, aligned=None, expression=clean(expression))
+        result = Segmentation(masks, probabilities.sum(1), probabilities, query, aligned, sentence)
         if out is not None:  # streamed again: looking at the memory map would fill the memory with it
             write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result
 
 
-def _enlarged(spool: MaskSpool, chosen: np.ndarray, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The mask of the chosen query of every frame, bool [H, W] at `size`."""
+def _enlarged(
+    spool: MaskSpool, chosen: np.ndarray, size: tuple[int, int], *, blank: bool
+) -> Iterator[np.ndarray]:
+    """The mask of the chosen query of every frame, bool [H, W] at `size`; `blank`: nothing in any frame."""
+    if blank:
+        return (np.zeros(size, bool) for _ in chosen)
     return (nearest(spool.read(t, int(query)), size) for t, query in enumerate(chosen))
+
+
+def blanks(settings: InferenceConfig, aligned: bool | None) -> bool:
+    """Whether the masks are emptied: the sentence does not fit, and the settings want the filter."""
+    return aligned is False and isinstance(settings, R2VOSInferenceConfig) and settings.align_filter
+
+
+def _aligned(logits: list[float], settings: InferenceConfig) -> bool | None:
+    """Whether the sentence fits: one decision for the whole video, from the mean over its windows (1(A))."""
+    if not isinstance(settings, R2VOSInferenceConfig):
+        return None
+    return bool(1 / (1 + np.exp(-np.mean(logits))) < settings.align_threshold)
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class _Reader:
         self.config = config
         self.source = source
         self.transform = eval_transform(config.data)
+        self.alignment_logits: list[float] = []  # of each window, R2-VOS only
         shown = self._shrink(np.zeros((*source.size, 3), np.uint8))
         self.shown_size = (int(shown.shape[1]), int(shown.shape[2]))
 
@@ -161,6 +179,8 @@ class _Reader:
         device = next(self.model.parameters()).device
         out = self.model(torch.stack(window.frames)[None].to(device), self.tokens)
         masks, reference = out.mask_logits[-1, 0].cpu(), out.reference_logits[-1, 0]
+        if out.alignment_logits is not None:
+            self.alignment_logits.append(float(out.alignment_logits[0]))
         queries = np.arange(masks.shape[1])
         if before is not None:
             earlier = before.mask_logits[len(before.mask_logits) - window.shared :]
@@ -188,7 +208,7 @@ def _settings(
     config: AnyExperiment, *, voting: bool | None, max_frames: int | None, overlap: int | None
 ) -> AnyExperiment:
     preset = config.inference
-    inference = replace(
+    inference: Any = replace(
         preset,
         voting=preset.voting if voting is None else voting,
         max_frames=preset.max_frames if max_frames is None else max_frames,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from rvos_edu.engine.robust import FalsePairScore, RobustSummary
 from rvos_edu.engine.scoring import ExpressionScore, ShuffledScore
 from rvos_edu.metrics import AveragePrecision, Overlap, precision_at
 
@@ -72,6 +73,8 @@ class EvaluationResult:
         images, images_per_frame: with voting, and with a choice per frame; None if nothing was visible.
         shuffled, swapped: None where that protocol was not run.
         expressions: one record per expression.
+        robust: by kind of false pairs; empty where there are none.
+        false_pairs: one record per false pair.
     """
 
     overall: GroupSummary
@@ -82,6 +85,8 @@ class EvaluationResult:
     shuffled: ShuffledSummary | None
     swapped: SwappedSummary | None
     expressions: list[ExpressionScore]
+    robust: dict[str, RobustSummary] = field(default_factory=dict)
+    false_pairs: list[FalsePairScore] = field(default_factory=list)
 
     @property
     def late_entry_gain(self) -> float | None:
@@ -101,6 +106,7 @@ class EvaluationResult:
             "swapped": self.swapped,
         }
         groups |= {name: part for name, part in parts.items() if part is not None}
+        groups |= {f"robust.{kind}": part for kind, part in self.robust.items()}
         flat: dict[str, float] = {}
         for name, group in groups.items():
             for key, value in asdict(group).items():  # type: ignore[call-overload]

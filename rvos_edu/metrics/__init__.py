@@ -11,13 +11,14 @@ from rvos_edu.metrics.region import (
     precision_at,
     region_similarity,
 )
-from rvos_edu.metrics.robustness import robustness
+from rvos_edu.metrics.robustness import alignment_auc, robustness
 
 __all__ = [
     "PRECISION_THRESHOLDS",
     "AveragePrecision",
     "AveragePrecisionResult",
     "Overlap",
+    "alignment_auc",
     "average_precision",
     "contour_accuracy",
     "mask_overlap",

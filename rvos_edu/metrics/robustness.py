@@ -1,9 +1,10 @@
-"""Robustness R of R2-VOS: how little is segmented when the sentence fits nothing in the video."""
+"""Robustness of R2-VOS: how little is segmented when the sentence fits nothing, and how well that is told."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 
 def _areas(name: str, areas: ArrayLike) -> NDArray[np.float64]:
@@ -35,3 +36,34 @@ def robustness(negative_areas: ArrayLike, positive_areas: ArrayLike) -> float:
     negative, positive = _areas("negative_areas", negative_areas), _areas("positive_areas", positive_areas)
     total = float(positive.sum())
     return 1.0 - float(negative.sum()) / total if total else float("nan")
+
+
+def alignment_auc(negative_scores: ArrayLike, positive_scores: ArrayLike) -> float:
+    """Area under the ROC curve: how often a pair that does not fit scores above one that fits, ties half.
+
+    Args:
+        negative_scores: of pairs that do not fit, e.g. the probability of "does not match", any shape.
+        positive_scores: of pairs that fit.
+
+    Returns:
+        a fraction, 0.5 for a guess; nan without pairs of both kinds.
+
+    Raises:
+        ValueError: if a score is not finite.
+    """
+    negative, positive = (
+        _scores("negative_scores", negative_scores),
+        _scores("positive_scores", positive_scores),
+    )
+    if not len(negative) or not len(positive):
+        return float("nan")
+    ranks = rankdata(np.concatenate([negative, positive]))
+    above = ranks[: len(negative)].sum() - len(negative) * (len(negative) + 1) / 2
+    return float(above / (len(negative) * len(positive)))
+
+
+def _scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(scores, dtype=np.float64).ravel()
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite numbers, got {values[~np.isfinite(values)][0]}")
+    return values

@@ -81,7 +81,7 @@ class MTTR(PretrainedModel):
             dropout=config.dropout,
         )
         self.queries = nn.Embedding(config.queries, width)
-        self.spatial_decoder = SpatialDecoder(width, channels[:2], config.kernel_dim)
+        self.spatial_decoder = SpatialDecoder(width, (channels[0], channels[1]), config.kernel_dim)
         self.mask_head = MaskHead(width, config.kernel_dim)
         self.reference_head = ReferenceHead(width)
 

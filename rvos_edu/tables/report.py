@@ -35,13 +35,13 @@ class Example:
         frames: uint8 [T, H, W, 3].
         truth: bool [T, H, W].
         result: what the model answered.
-        attention: of the chosen query.
+        attention: of the chosen query; None for a model other than MTTR.
     """
 
     frames: np.ndarray
     truth: np.ndarray
     result: Segmentation
-    attention: QueryAttention
+    attention: QueryAttention | None
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,14 @@ def _add_example(page: Page, example: Example) -> None:
         f"(temporal segment voting): query {result.query} wins, and its masks are the answer in all frames."
     )
     page.figure(voting_chart(result.probabilities, chosen=result.query, frames=example.frames))
+    attention = example.attention
+    if attention is None:
+        return
     page.heading("Where does that query look?", level=3)
     page.text(
         "In the last decoder layer a query attends to the pixels of a frame, in cells of 16 x 16, and to "
         "the words of the sentence, all in one sequence."
     )
-    attention = example.attention
     page.figure(attention_over_frames(example.frames, attention.pixels))
     page.figure(attention_over_words(attention.words, attention.tokens))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
@@ -52,6 +53,8 @@ def samples(
 
 class Clips:
     """What `evaluate` needs of a dataset."""
+
+    root = Path("in memory")
 
     def __init__(self, *clips: list[VideoSample]) -> None:
         self._clips = clips

@@ -12,8 +12,8 @@ import torch
 
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.engine import evaluate as module
-from rvos_edu.engine.evaluate import evaluate, evenly, quick_score, run
-from rvos_edu.engine.inference import clip_batches, predict
+from rvos_edu.engine.evaluate import evaluate, quick_score, run
+from rvos_edu.engine.inference import clip_batches, evenly, predict
 from rvos_edu.engine.protocols import shuffle_frames_of
 from rvos_edu.engine.scoring import right_object
 from rvos_edu.errors import ConfigError, DataError
