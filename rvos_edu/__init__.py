@@ -33,19 +33,23 @@ if TYPE_CHECKING:
         viz,
         voting,
     )
-    from rvos_edu.config import ExperimentConfig, MTTRConfig
+    from rvos_edu.config import ExperimentConfig, MTTRConfig, R2VOSConfig, R2VOSExperimentConfig
     from rvos_edu.engine.segment import segment
     from rvos_edu.errors import CheckpointError, ConfigError, DataError, RVOSError
-    from rvos_edu.models import MTTR
+    from rvos_edu.models import MTTR, R2VOS
     from rvos_edu.postprocess import postprocess
     from rvos_edu.presets import load_config, preset_names
-    from rvos_edu.structures import MTTROutput, Segmentation, Target, VideoBatch, VideoSample
+    from rvos_edu.structures import MTTROutput, R2VOSOutput, Segmentation, Target, VideoBatch, VideoSample
 
 _HOMES = {
     "MTTR": "models",
+    "R2VOS": "models",
     "MTTRConfig": "config",
+    "R2VOSConfig": "config",
     "ExperimentConfig": "config",
+    "R2VOSExperimentConfig": "config",
     "MTTROutput": "structures",
+    "R2VOSOutput": "structures",
     "Segmentation": "structures",
     "Target": "structures",
     "VideoBatch": "structures",
@@ -65,12 +69,16 @@ _MODULES = (
 
 __all__ = [
     "MTTR",
+    "R2VOS",
     "CheckpointError",
     "ConfigError",
     "DataError",
     "ExperimentConfig",
     "MTTRConfig",
     "MTTROutput",
+    "R2VOSConfig",
+    "R2VOSExperimentConfig",
+    "R2VOSOutput",
     "RVOSError",
     "Segmentation",
     "Target",

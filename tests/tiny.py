@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from rvos_edu.config import MTTRConfig, TemporalEncoderConfig, TextEncoderConfig
-from rvos_edu.models import MTTR
+from rvos_edu.config import (
+    FrameEncoderConfig,
+    MTTRConfig,
+    R2VOSConfig,
+    TemporalEncoderConfig,
+    TextEncoderConfig,
+)
+from rvos_edu.models import MTTR, R2VOS
 from rvos_edu.structures import Target
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "the", "red", "circle", "square", "moving", "left", "right", "a"]
@@ -52,6 +60,32 @@ def tiny_model(seed: int = 0) -> MTTR:
     """In evaluation mode, with a tokenizer."""
     torch.manual_seed(seed)
     return MTTR(tiny_config(), tokenizer=tiny_tokenizer()).eval()
+
+
+def tiny_r2vos_config(**changes: object) -> R2VOSConfig:
+    """Everything of R2-VOS, as small as it gets; `changes` name other parts."""
+    sizes = tiny_config()
+    config = R2VOSConfig(
+        frame_encoder=FrameEncoderConfig(kind="video-swin", video_swin=sizes.temporal_encoder),
+        text_encoder=sizes.text_encoder,
+        d_model=32,
+        heads=4,
+        feedforward=32,
+        encoder_layers=1,
+        points=2,
+        reconstruction_layers=1,
+        reconstruction_feedforward=32,
+        decoder_layers=2,
+        queries=3,
+        mask_dim=8,
+    )
+    return replace(config, **changes)
+
+
+def tiny_r2vos(seed: int = 0, **changes: object) -> R2VOS:
+    """In evaluation mode, with a tokenizer."""
+    torch.manual_seed(seed)
+    return R2VOS(tiny_r2vos_config(**changes), tokenizer=tiny_tokenizer()).eval()
 
 
 def square_target(frames: int = 2, height: int = 16, width: int = 24, referred: int = 0) -> Target:

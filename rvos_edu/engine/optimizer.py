@@ -10,10 +10,11 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from rvos_edu.config import OptimizerConfig
-from rvos_edu.models.pretrained import PretrainedModel
+
+VISION = ("temporal_encoder.", "frame_encoder.")  # the part that sees frames, of MTTR and of R2-VOS
 
 
-def build_optimizer(model: PretrainedModel, config: OptimizerConfig) -> AdamW:
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
     """AdamW with two groups: the part that sees frames, and everything else that learns.
 
     The frozen text encoder (parameters without gradient) is in neither group. Call this before
@@ -24,7 +25,7 @@ def build_optimizer(model: PretrainedModel, config: OptimizerConfig) -> AdamW:
     groups: dict[str, list[nn.Parameter]] = {"rest": [], "vision": []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            inside = name.startswith(f"{model.vision}.")
+            inside = name.startswith(VISION)
             groups["vision" if inside else "rest"].append(parameter)
     rates = {"rest": config.lr, "vision": config.lr_temporal_encoder}
     parameters = [

@@ -1,0 +1,74 @@
+"""Metric R and the alignment filter, on scores worked out by hand; false pairs asked of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
+from rvos_edu.engine.robust import FalsePairScore, summarise_robustness, threshold_curve
+from rvos_edu.engine.scoring import ExpressionScore
+from rvos_edu.engine.segment import blanks
+from rvos_edu.metrics import alignment_auc
+
+
+def true(area: float, j: float, f: float, mismatch: float | None, empty: float = 0.0) -> ExpressionScore:
+    return ExpressionScore(
+        0, "v", "0", "x", None, j, f, j, f, None, None, False, None, None, 0, area, empty, mismatch
+    )
+
+
+def false(area: float, mismatch: float | None) -> FalsePairScore:
+    return FalsePairScore("random", "v", "0", "y", area, mismatch)
+
+
+def test_by_hand() -> None:
+    positives = [true(0.2, 0.8, 0.9, 0.1), true(0.3, 0.6, 0.7, 0.7, empty=0.25)]
+    negatives = [false(0.1, 0.9), false(0.1, 0.2)]
+    got = summarise_robustness(positives, negatives, threshold=0.5)
+    assert got.count == 2
+    assert got.r == pytest.approx(60.0)  # 1 - 0.2 / 0.5
+    assert got.jf == pytest.approx(75.0)
+    assert got.jfr == pytest.approx((70 + 80 + 60) / 3)
+    assert got.r_filtered == pytest.approx(50.0)  # 1 - 0.1 / 0.2
+    assert got.j_filtered == pytest.approx(52.5) and got.f_filtered == pytest.approx(57.5)
+    assert got.jf_filtered == pytest.approx(55.0)
+    assert got.jfr_filtered == pytest.approx((52.5 + 57.5 + 50) / 3)
+    assert got.auc == pytest.approx(75.0)  # 0.9 above both, 0.2 above one of two
+    assert (got.kept, got.rejected) == (50.0, 50.0)
+
+
+def test_a_model_that_does_not_say_has_no_filtered_figures() -> None:
+    got = summarise_robustness([true(0.5, 1, 1, None)], [false(1.0, None)], threshold=0.5)
+    assert got.r == pytest.approx(-100.0)  # twice the pixels, not clamped
+    assert got.jfr == pytest.approx(200 / 3)  # clamped in the mean
+    assert got.r_filtered is got.auc is got.jf_filtered is None
+
+
+def test_the_threshold_moves_from_nothing_kept_to_all_kept() -> None:
+    positives, negatives = [true(0.2, 0.8, 0.8, 0.3)], [false(0.1, 0.6)]
+    curve = threshold_curve(positives, negatives, [0.0, 0.5, 1.0])
+    assert [(point.kept, point.rejected) for point in curve] == [(0, 100), (100, 100), (100, 0)]
+    assert curve[1].r_filtered == pytest.approx(100.0) and curve[2].r_filtered == pytest.approx(50.0)
+    assert np.isnan(curve[0].r_filtered)  # nothing is segmented for sentences that fit
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "area"),
+    [([0.9, 0.8], [0.1, 0.2], 1.0), ([0.1], [0.9], 0.0), ([0.5], [0.5], 0.5), ([3, 1], [2, 1], 0.625)],
+)
+def test_auc(negative: list[float], positive: list[float], area: float) -> None:
+    assert alignment_auc(negative, positive) == pytest.approx(area)
+
+
+def test_auc_of_nothing_and_of_nonsense() -> None:
+    assert np.isnan(alignment_auc([], [0.5]))
+    with pytest.raises(ValueError, match="positive_scores must be finite numbers, got nan"):
+        alignment_auc([0.5], [float("nan")])
+
+
+def test_masks_are_emptied_only_where_the_sentence_does_not_fit_and_the_filter_is_on() -> None:
+    assert blanks(R2VOSInferenceConfig(), False)
+    assert not blanks(R2VOSInferenceConfig(), True)
+    assert not blanks(R2VOSInferenceConfig(align_filter=False), False)
+    assert not blanks(InferenceConfig(), None)
