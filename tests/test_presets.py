@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.errors import ConfigError
 from rvos_edu.presets import PRESET_FOLDER, known_keys, load_config, preset_names, to_yaml
 
@@ -16,10 +16,11 @@ JHMDB = {"mttr-jhmdb": (10, 3), "mttr-jhmdb-w8": (8, 2)}
 REF_YOUTUBE_VOS = {"mttr-ref-ytvos-w8": (8, 1), "mttr-ref-ytvos-w12": (12, 1)}
 PAPER = {**A2D, **JHMDB, **REF_YOUTUBE_VOS}
 NANO = ["nano-mttr", "nano-mttr-level1"]
+R2VOS = ["nano-r2vos"]
 
 
 def test_every_preset_is_listed_and_carries_its_own_name() -> None:
-    assert preset_names() == sorted([*PAPER, *NANO])
+    assert preset_names() == sorted([*PAPER, *NANO, *R2VOS])
     assert [load_config(name).name for name in preset_names()] == preset_names()
 
 
@@ -38,6 +39,59 @@ def test_paper_presets_hold_the_numbers_of_section_c4(name: str) -> None:
     assert optimizer.schedule == "step" and optimizer.factor == pytest.approx(1 / 2.5)
     assert config.data.flip == 0.5
     assert (config.train.precision, config.train.seed, config.train.steps) == ("fp16", 42, None)
+
+
+def test_defaults_of_r2vos_are_those_of_the_supplement() -> None:
+    """Supplement C: lambdas, width 256, three layers in both decoders, K = 3; queries: published code."""
+    config = R2VOSExperimentConfig()
+    model, loss = config.model, config.loss
+    assert (loss.text, loss.cls, loss.mask, loss.align, loss.angle) == (0.1, 2.0, 2.0, 1.0, 10.0)
+    assert (loss.l1, loss.giou, loss.dice, loss.focal) == (5.0, 2.0, 2.0, 5.0)
+    assert (loss.relation, loss.normalise, loss.negatives_per_clip) == ("relational", "paper", None)
+    assert (model.d_model, model.reconstruction_layers, model.decoder_layers, model.filters) == (256, 3, 3, 3)
+    assert (model.encoder_layers, model.points, model.queries, model.heads) == (4, 4, 5, 8)
+    assert (model.grounding, model.decoder, model.mask_head) == ("two-way", "standard", "linear")
+    assert (config.inference.align_filter, config.inference.align_threshold) == (True, 0.5)
+
+
+def test_nano_r2vos_starts_from_the_same_shipped_parts_as_nano_mttr() -> None:
+    config, mttr = load_config("nano-r2vos"), load_config("nano-mttr")
+    assert isinstance(config, R2VOSExperimentConfig) and isinstance(mttr, ExperimentConfig)
+    assert config.init.frame_encoder == mttr.init.temporal_encoder == "nano-video-swin"
+    assert config.init.text_encoder == mttr.init.text_encoder == "nano-roberta"
+    assert config.model.text_encoder == mttr.model.text_encoder
+    assert config.model.frame_encoder.video_swin == mttr.model.temporal_encoder
+    assert (config.data.name, config.data.short_side, config.data.max_side) == ("moving-shapes", 80, 112)
+
+
+def test_each_architecture_has_keys_of_its_own() -> None:
+    assert load_config("nano-r2vos", ["--loss.relation", "point-wise"]).loss.relation == "point-wise"
+    with pytest.raises(ConfigError, match="unknown key 'loss.relation'"):
+        load_config("nano-mttr", ["--loss.relation", "point-wise"])
+    with pytest.raises(ConfigError, match="architecture must be 'r2vos', got 'mttr'"):
+        load_config("nano-r2vos", ["--architecture", "mttr"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("loss.relation", "cosine", "'relational' or 'point-wise' or 'none'"),
+        ("loss.negatives_per_clip", "-1", "at least 0"),
+        ("model.grounding", "late", "'two-way' or 'none'"),
+        ("model.d_model", "100", "a multiple of 32"),
+        ("model.frame_encoder.kind", "vit", "'timm' or 'video-swin' or 'none'"),
+        ("inference.align_threshold", "1.5", "between 0 and 1"),
+    ],
+)
+def test_impossible_values_of_r2vos_name_their_key(key: str, value: str, part: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} must be .*{part}"):
+        load_config("nano-r2vos", [f"--{key}={value}"])
+
+
+def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("architecture: sam\n")
+    with pytest.raises(ConfigError, match="architecture must be one of mttr, r2vos, got 'sam'"):
+        load_config(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -87,7 +141,7 @@ def test_nano_presets_train_from_shipped_parts_on_moving_shapes(name: str) -> No
     assert height <= short // 16 and width <= long // 16
 
 
-@pytest.mark.parametrize("name", ["mttr-a2d-w8", "nano-mttr"])
+@pytest.mark.parametrize("name", ["mttr-a2d-w8", "nano-mttr", "nano-r2vos"])
 def test_yaml_round_trip(name: str, tmp_path: Path) -> None:
     config = load_config(name, ["--optimizer.lr", "3e-4", "--data.root", "no"])
     (tmp_path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")

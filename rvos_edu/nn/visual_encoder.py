@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rvos_edu.nn.attention import FeedForward
-from rvos_edu.nn.deformable_attention import DeformableAttention
+from rvos_edu.nn.deformable_attention import DeformableAttention, rows_per_step
 from rvos_edu.nn.spatial_decoder import GroupNorm
 
 GROUPS = 32
@@ -80,7 +80,9 @@ class DeformableEncoderLayer(nn.Module):
         """x, positions [M, S, D]; the rest as in `DeformableAttention.forward`; returns [M, S, D]."""
         mixed = self.attention(x + positions, references, x, shapes, padding)
         x = self.norm1(x + self.dropout(mixed))
-        return self.norm2(x + self.dropout(self.feedforward(x)))
+        tokens = x.flatten(0, 1)
+        steps = tokens.split(rows_per_step(tokens, self.feedforward.expand.out_features))
+        return torch.cat([self.norm2(t + self.dropout(self.feedforward(t))) for t in steps]).view_as(x)
 
 
 class VisualEncoder(nn.Module):

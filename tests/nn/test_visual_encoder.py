@@ -111,6 +111,17 @@ def test_ratios_and_tokens() -> None:
 
 
 @torch.no_grad()
+def test_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is worked on at once."""
+    encoder, given = lively(), frames(3)
+    whole = encoder(*given)
+    for cached in (1, 2000):
+        monkeypatch.setattr("rvos_edu.nn.deformable_attention.CACHED", cached)
+        for x, y in zip(encoder(*given), whole, strict=True):
+            torch.testing.assert_close(x, y, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
 def test_frames_do_not_see_each_other_and_maps_do() -> None:
     encoder, (maps, positions) = lively(), frames(3)
     whole = encoder(maps, positions)
