@@ -7,7 +7,8 @@ PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
-NBVAL := -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout=900
+CELL_SECONDS := 900
+NBVAL = -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout=$(CELL_SECONDS)
 
 # Waiting threads sleep: without this, processes that share cores slow each other up to sixfold.
 export OMP_WAIT_POLICY := PASSIVE
@@ -54,10 +55,11 @@ NOTEBOOK_HOME := RVOS_EDU_HOME=$(CURDIR)/runs/notebook-home
 SPLITS := (('full', 0), ('1', 600))
 MAKE_DATA := $(NOTEBOOK_HOME) $(BIN)/python -c "import rvos_edu as r; [r.data.load('moving-shapes', \
   split='valid', level=level, train_videos=count) for level, count in $(SPLITS)]"
-RUN_NOTEBOOKS := $(NOTEBOOK_HOME) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) notebooks
+RUN_NOTEBOOKS = $(NOTEBOOK_HOME) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) notebooks
 
 test test-full: export OMP_NUM_THREADS := 1
 test: export RVOS_EDU_NOTEBOOKS := short
+test-full: CELL_SECONDS := 3600
 test: lint  ## lint, unit, property, parity, command-line tests, all notebooks with short trainings
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 	$(MAKE_DATA)
