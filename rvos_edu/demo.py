@@ -85,7 +85,11 @@ def run(
         load_split(config.data, config.data.train_split)
     with clock.step(f"numbers: {model} on {videos} test videos"):
         evaluation = run_evaluation(
-            model, root=None if root is None else str(root), limit=videos, out=str(out / "evaluation")
+            model,
+            root=None if root is None else str(root),
+            limit=videos,
+            out=str(out / "evaluation"),
+            false_sentences=False,
         )
     with clock.step("one sentence: segmentation, votes, attention"):
         network, settings = load_model(model)
