@@ -11,7 +11,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.checkpoints import load_kinetics_video_swin
-from rvos_edu.config import AnyExperiment, AnyModelConfig, DataConfig, ExperimentConfig, TextEncoderConfig
+from rvos_edu.config import (
+    AnyExperiment,
+    AnyModelConfig,
+    DataConfig,
+    ExperimentConfig,
+    TemporalEncoderConfig,
+    TextEncoderConfig,
+)
 from rvos_edu.data import ClipDataset, GroupedClips, load, train_transform
 from rvos_edu.errors import CheckpointError, ConfigError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
@@ -46,9 +53,9 @@ def initial_model(config: AnyExperiment) -> VideoModel:
         weights = read_roberta(init.text_encoder, config.model.text_encoder)
         load_weights(model.text_encoder.roberta, weights, source=init.text_encoder)
     if isinstance(config, ExperimentConfig):
-        _load_video_swin(model, config.init.temporal_encoder, config.model.temporal_encoder.window)
+        _load_video_swin(model, config.init.temporal_encoder, config.model.temporal_encoder)
     elif config.model.frame_encoder.kind == "video-swin":
-        _load_video_swin(model, config.init.frame_encoder, config.model.frame_encoder.video_swin.window)
+        _load_video_swin(model, config.init.frame_encoder, config.model.frame_encoder.video_swin)
     return model
 
 
@@ -58,9 +65,9 @@ def _build(config: AnyExperiment, tokenizer: PreTrainedTokenizerFast | Path | No
     return R2VOS(config.model, tokenizer=tokenizer)
 
 
-def _load_video_swin(model: VideoModel, source: str | None, window: list[int]) -> None:
+def _load_video_swin(model: VideoModel, source: str | None, sizes: TemporalEncoderConfig) -> None:
     if source is not None:
-        encoder = load_kinetics_video_swin(source, window=window)
+        encoder = load_kinetics_video_swin(source, window=sizes.window, stages=len(sizes.depths))
         load_weights(model.get_submodule(model.vision), encoder.state_dict(), source=source)
 
 
