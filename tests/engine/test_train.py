@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+import rvos_edu.engine.objective as objective
 import rvos_edu.engine.train as engine
 from rvos_edu.config import ExperimentConfig
 from rvos_edu.engine.evaluate import QuickScore
@@ -146,7 +147,7 @@ def test_ctrl_c_saves_and_resumes(
             return losses
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "MTTRCriterion", Impatient)
+        patch.setattr(objective, "MTTRCriterion", Impatient)
         with pytest.raises(KeyboardInterrupt, match="stopped after step 3; continue with --resume"):
             train(seven, out=tmp_path)
     assert "step-00000003. Continue: same command with --resume" in capsys.readouterr().out
@@ -163,7 +164,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(
         def meddle(self, losses: Losses) -> Losses:
             return replace(losses, dice=losses.dice * float("nan"), total=losses.total * float("nan"))
 
-    monkeypatch.setattr(engine, "MTTRCriterion", Broken)
+    monkeypatch.setattr(objective, "MTTRCriterion", Broken)
     with pytest.raises(
         TrainingError, match=r"not finite at step 6 \(loss nan, dice nan, focal 0.*step-00000004"
     ):
@@ -184,7 +185,7 @@ def test_a_gradient_that_is_not_finite_stops_too(
             zero = losses.total - losses.total.detach()
             return replace(losses, total=losses.total + zero.sqrt())  # derivative of the root at 0
 
-    monkeypatch.setattr(engine, "MTTRCriterion", Steep)
+    monkeypatch.setattr(objective, "MTTRCriterion", Steep)
     with pytest.raises(
         TrainingError, match="gradient is not finite at step 1; no checkpoint had been written"
     ):
