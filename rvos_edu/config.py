@@ -114,8 +114,8 @@ class InitConfig:
 class R2VOSInitConfig:
     """Pretrained parts that training starts from; None starts from random weights.
 
-    Each value is a shipped name, a file or a folder; `frame_encoder` "timm" asks timm for its weights.
-    `model` starts from a whole model.
+    Each value is a shipped name, a file or a folder; `frame_encoder` of a Video Swin. `model` starts from a
+    whole model.
     """
 
     frame_encoder: str | None = None
@@ -151,6 +151,17 @@ class DataConfig:
 
 
 @dataclass
+class R2VOSDataConfig(DataConfig):
+    """Also: how many sentences of other videos each clip is shown as wrong.
+
+    Args:
+        negatives_per_clip: 0: none (ablation); None: as many as it has true ones.
+    """
+
+    negatives_per_clip: int | None = None
+
+
+@dataclass
 class LossConfig:
     """Weights of MTTR's matching cost and losses (sections 3.5, 3.6, C.4)."""
 
@@ -167,8 +178,6 @@ class R2VOSLossConfig:
 
     Args:
         relation: how the cycle is closed: "relational", "point-wise" (ablation) or "none" (ablation).
-        negatives_per_clip: sentences of other videos that each clip is shown as wrong; 0: none, None: as many
-            as it has true ones.
     """
 
     text: float = 0.1
@@ -181,7 +190,6 @@ class R2VOSLossConfig:
     dice: float = 2.0
     focal: float = 5.0
     relation: str = "relational"
-    negatives_per_clip: int | None = None
     normalise: str = "paper"
 
 
@@ -267,7 +275,7 @@ class R2VOSExperimentConfig:
     name: str = "custom"
     model: R2VOSConfig = field(default_factory=R2VOSConfig)
     init: R2VOSInitConfig = field(default_factory=R2VOSInitConfig)
-    data: DataConfig = field(default_factory=DataConfig)
+    data: R2VOSDataConfig = field(default_factory=R2VOSDataConfig)
     loss: R2VOSLossConfig = field(default_factory=R2VOSLossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -12,7 +12,6 @@ from rvos_edu.config import (
     MTTRConfig,
     OptimizerConfig,
     R2VOSConfig,
-    R2VOSInferenceConfig,
     R2VOSLossConfig,
     TemporalEncoderConfig,
     TextEncoderConfig,
@@ -49,7 +48,12 @@ def check_values(config: AnyExperiment) -> None:
         one_of("architecture", config.architecture, ("r2vos",))
         _check_r2vos(config.model)
         _check_r2vos_loss(config.loss)
-        _check_r2vos_inference(config.inference)
+        if config.data.negatives_per_clip is not None:
+            at_least("data.negatives_per_clip", config.data.negatives_per_clip, 0)
+        between("inference.align_threshold", config.inference.align_threshold, 0.0, 1.0)
+        kind, source = config.model.frame_encoder.kind, config.init.frame_encoder
+        readable = source is None or kind == "video-swin"
+        require(readable, "init.frame_encoder", source, f"null: weights of kind {kind!r} cannot be read yet")
     _check_data(config.data)
     _check_optimizer(config.optimizer)
     _check_train(config.train)
@@ -150,12 +154,6 @@ def _check_r2vos_loss(loss: R2VOSLossConfig) -> None:
         not_negative(f"loss.{name}", getattr(loss, name))
     one_of("loss.relation", loss.relation, RELATIONS)
     one_of("loss.normalise", loss.normalise, NORMALISERS)
-    if loss.negatives_per_clip is not None:
-        at_least("loss.negatives_per_clip", loss.negatives_per_clip, 0)
-
-
-def _check_r2vos_inference(inference: R2VOSInferenceConfig) -> None:
-    between("inference.align_threshold", inference.align_threshold, 0.0, 1.0)
 
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:

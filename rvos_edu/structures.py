@@ -161,13 +161,16 @@ class MTTROutput:
         mask_logits: [Z, B, A, N, h, w] at stride 4, last decoder layer last.
         reference_logits: [Z, B, A, N, 2], index 0 = referred.
         attention: weights, if asked for.
-        alignment_logits: MTTR does not ask whether a sentence fits.
     """
 
     mask_logits: Tensor
     reference_logits: Tensor
     attention: AttentionMaps | None = None
-    alignment_logits: None = None
+
+    @property
+    def alignment_logits(self) -> None:
+        """MTTR does not ask whether a sentence fits."""
+        return None
 
 
 @dataclass(frozen=True)

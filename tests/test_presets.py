@@ -47,7 +47,8 @@ def test_defaults_of_r2vos_are_those_of_the_supplement() -> None:
     model, loss = config.model, config.loss
     assert (loss.text, loss.cls, loss.mask, loss.align, loss.angle) == (0.1, 2.0, 2.0, 1.0, 10.0)
     assert (loss.l1, loss.giou, loss.dice, loss.focal) == (5.0, 2.0, 2.0, 5.0)
-    assert (loss.relation, loss.normalise, loss.negatives_per_clip) == ("relational", "paper", None)
+    assert (loss.relation, loss.normalise) == ("relational", "paper")
+    assert config.data.negatives_per_clip is None
     assert (model.d_model, model.reconstruction_layers, model.decoder_layers, model.filters) == (256, 3, 3, 3)
     assert (model.encoder_layers, model.points, model.queries, model.heads) == (4, 4, 5, 8)
     assert (model.grounding, model.decoder, model.mask_head) == ("two-way", "standard", "linear")
@@ -76,7 +77,7 @@ def test_each_architecture_has_keys_of_its_own() -> None:
     ("key", "value", "part"),
     [
         ("loss.relation", "cosine", "'relational' or 'point-wise' or 'none'"),
-        ("loss.negatives_per_clip", "-1", "at least 0"),
+        ("data.negatives_per_clip", "-1", "at least 0"),
         ("model.grounding", "late", "'two-way' or 'none'"),
         ("model.d_model", "100", "a multiple of 32"),
         ("model.frame_encoder.kind", "vit", "'timm' or 'video-swin' or 'none'"),
@@ -86,6 +87,11 @@ def test_each_architecture_has_keys_of_its_own() -> None:
 def test_impossible_values_of_r2vos_name_their_key(key: str, value: str, part: str) -> None:
     with pytest.raises(ConfigError, match=f"{key} must be .*{part}"):
         load_config("nano-r2vos", [f"--{key}={value}"])
+
+
+def test_weights_that_cannot_be_read_are_not_passed_over() -> None:
+    with pytest.raises(ConfigError, match="init.frame_encoder must be null: weights of kind 'timm'"):
+        load_config("nano-r2vos", ["--model.frame_encoder.kind", "timm"])
 
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:

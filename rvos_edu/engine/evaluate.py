@@ -149,15 +149,15 @@ def run(
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
-    _check_counts(limit=limit, batch_size=batch_size)
-    _check_seeds(seeds, generated=(shapes := data == "moving-shapes") and root is None)
+    shapes = data == "moving-shapes"
+    _check(seeds, limit=limit, batch_size=batch_size, generated=shapes and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
     started = time.monotonic()
     datasets = [(seed, _load(data, split, root, level, seed)) for seed in seeds or [0]]
     shuffle = shapes if shuffle_frames is None else shuffle_frames
     swap = shapes if swap_sentences is None else swap_sentences
-    how = _How(network, config, limit, batch_size, shuffle, swap, false_sentences)
+    how = _How(network, config, limit, batch_size, shuffle=shuffle, swap=swap, false=false_sentences)
     results = [how.score(dataset, seed) for seed, dataset in datasets]
     report = EvaluationReport(
         model=str(model),
@@ -260,13 +260,10 @@ def _score_shuffled(
     return scores
 
 
-def _check_counts(**values: int | None) -> None:
-    for name, value in values.items():
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} must be at least 1, got {value}")
-
-
-def _check_seeds(seeds: list[int] | None, *, generated: bool) -> None:
+def _check(seeds: list[int] | None, *, generated: bool, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ConfigError(f"{name} must be at least 1, got {count}")
     if seeds is not None and len(seeds) > 1 and not generated:
         raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")
     if seeds is not None and min(seeds, default=0) < 0:

@@ -83,7 +83,7 @@ class EvaluationReport:
 
 
 def write_report(folder: Path, report: EvaluationReport) -> None:
-    """Write `table.txt`, `evaluation.json` and `expressions.jsonl` into `folder`."""
+    """Write `table.txt`, `evaluation.json`, `expressions.jsonl`; of false sentences `false_pairs.jsonl`."""
     (folder / "table.txt").write_text(report.table(), encoding="utf-8")
     content = {
         "model": report.model,
@@ -102,6 +102,10 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
         for seed, result in zip(report.seeds, report.results, strict=True):
             for score in result.expressions:
                 file.write(json.dumps({"seed": seed, **asdict(score)}) + "\n")
+    pairs = [(seed, p) for seed, r in zip(report.seeds, report.results, strict=True) for p in r.false_pairs]
+    if pairs:
+        lines = [json.dumps({"seed": seed, **asdict(pair)}) for seed, pair in pairs]
+        (folder / "false_pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def format_table(report: EvaluationReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import ClassVar
 
 import torch
@@ -12,9 +12,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
-from rvos_edu.data import GroupedClips
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth
-from rvos_edu.engine.negatives import Negatives, choose_negatives
+from rvos_edu.data import GroupedClips, known_truth
+from rvos_edu.engine.negatives import NegativeCounts, Negatives, choose_negatives
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTRCriterion, R2VOSCriterion
 from rvos_edu.structures import Target, VideoBatch
@@ -56,15 +55,21 @@ class _MTTRObjective(Objective):
 class _R2VOSObjective(Objective):
     layered = ("dice", "focal", "cls", "l1", "giou")
     single = ("distance", "angle", "pointwise", "align")
-    terms = ("loss", *layered, *single, "negatives", "negatives_true", "negatives_missing")
+    terms = (
+        "loss",
+        *layered,
+        *single,
+        "negatives",
+        "negatives_same_video",
+        "negatives_true",
+        "negatives_missing",
+    )
 
     def __init__(self, config: R2VOSExperimentConfig, accelerator: Accelerator, data: GroupedClips) -> None:
-        weights = asdict(config.loss)
-        self.per_clip = weights.pop("negatives_per_clip")
+        self.per_clip = config.data.negatives_per_clip
         self.seed, self.split, self.accelerator = config.train.seed, config.data.train_split, accelerator
-        self.criterion = R2VOSCriterion(**weights)
-        folder = data.dataset.root
-        self.truth = MovingShapesTruth(folder, self.split) if config.data.name == "moving-shapes" else None
+        self.criterion = R2VOSCriterion(**asdict(config.loss))
+        self.truth = known_truth(config.data.name, data.dataset.root, self.split)
 
     def __call__(self, network: nn.Module, batch: VideoBatch, number: int) -> Tensor:
         targets = _targets(batch, self.split)
@@ -75,15 +80,13 @@ class _R2VOSObjective(Objective):
         with self.accelerator.autocast():
             out = network(batch.frames, batch.expressions, batch.padding, batch.annotated, **asked)
         losses = self.criterion(out, targets)  # in float32
-        counts = (0, 0, 0)
-        if wrong is not None:
-            counts = (wrong.counts.made, wrong.counts.true, wrong.counts.none_found)
+        counts = NegativeCounts() if wrong is None else wrong.counts
         return torch.stack(
             [
                 losses.total,
                 *(getattr(losses, name)[-1] for name in self.layered),
                 *(getattr(losses, name) for name in self.single),
-                *(losses.total.new_tensor(float(count)) for count in counts),
+                *(losses.total.new_tensor(float(count)) for count in astuple(counts)),
             ]
         )
 

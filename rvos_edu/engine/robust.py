@@ -35,16 +35,17 @@ class RobustSummary:
 
     Args:
         count: number of false pairs.
-        r: 100 R, not clamped: below 0 if false sentences get more pixels than true ones.
+        r: 100 R, not clamped: below 0 if false sentences get more pixels than true ones; None if true ones
+            get none.
         jfr: (J + F + R) / 3, R clamped at 0.
         auc: of the probability "does not match" over true and false pairs, in percent.
         kept, rejected: share of true pairs kept and of false pairs rejected at the threshold.
     """
 
     count: int
-    r: float
+    r: float | None
     jf: float
-    jfr: float
+    jfr: float | None
     r_filtered: float | None = None
     j_filtered: float | None = None
     f_filtered: float | None = None
@@ -65,7 +66,7 @@ def summarise_robustness(
         false: of one kind.
         threshold: from which probability of "does not match" on masks are emptied.
     """
-    r = 100 * robustness([s.area for s in false], [s.area for s in true])
+    r = _percent_r([s.area for s in false], [s.area for s in true])
     j, f = (100 * float(np.mean([getattr(s, name) for s in true])) for name in ("j", "f"))
     plain = RobustSummary(len(false), r, (j + f) / 2, _jfr(j, f, r))
     wrong = np.array([s.mismatch for s in false], dtype=np.float64)
@@ -78,7 +79,7 @@ def summarise_robustness(
         for name in ("j", "f")
     )
     areas = [s.area * k for s, k in zip(false, missed, strict=True)]
-    filtered = 100 * robustness(areas, [s.area * k for s, k in zip(true, kept, strict=True)])
+    filtered = _percent_r(areas, [s.area * k for s, k in zip(true, kept, strict=True)])
     return RobustSummary(
         count=plain.count,
         r=plain.r,
@@ -95,12 +96,10 @@ def summarise_robustness(
     )
 
 
-def threshold_curve(
-    true: Sequence[ExpressionScore], false: Sequence[FalsePairScore], thresholds: Sequence[float]
-) -> list[RobustSummary]:
-    """`summarise_robustness` at each threshold."""
-    return [summarise_robustness(true, false, threshold=value) for value in thresholds]
+def _percent_r(negative_areas: Sequence[float], positive_areas: Sequence[float]) -> float | None:
+    r = 100 * robustness(negative_areas, positive_areas)
+    return None if np.isnan(r) else r
 
 
-def _jfr(j: float, f: float, r: float) -> float:
-    return (j + f + max(0.0, r)) / 3
+def _jfr(j: float, f: float, r: float | None) -> float | None:
+    return None if r is None else (j + f + max(0.0, r)) / 3

@@ -7,10 +7,10 @@ all queries wait on disk, run-length coded, until the vote over the whole video 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -207,17 +207,15 @@ class _Reader:
 def _settings(
     config: AnyExperiment, *, voting: bool | None, max_frames: int | None, overlap: int | None
 ) -> AnyExperiment:
-    preset = config.inference
-    inference: Any = replace(
-        preset,
-        voting=preset.voting if voting is None else voting,
-        max_frames=preset.max_frames if max_frames is None else max_frames,
-        overlap=preset.overlap if overlap is None else overlap,
-    )
+    settings = deepcopy(config)
+    inference = settings.inference
+    inference.voting = inference.voting if voting is None else voting
+    inference.max_frames = inference.max_frames if max_frames is None else max_frames
+    inference.overlap = inference.overlap if overlap is None else overlap
     if inference.max_frames < 1:
         raise ConfigError(f"max_frames must be at least 1, got {inference.max_frames}")
     if not 0 <= inference.overlap < inference.max_frames:
         raise ConfigError(
             f"overlap must be less than max_frames, in 0..{inference.max_frames - 1}, got {inference.overlap}"
         )
-    return replace(config, inference=inference)
+    return settings

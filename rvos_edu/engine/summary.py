@@ -62,6 +62,9 @@ class SwappedSummary:
     drop: float | None
 
 
+_Figures = GroupSummary | ImageSummary | ShuffledSummary | SwappedSummary | RobustSummary
+
+
 @dataclass(frozen=True)
 class EvaluationResult:
     """All figures of one split.
@@ -97,7 +100,7 @@ class EvaluationResult:
 
     def figures(self) -> dict[str, float]:
         """All measured numbers by a dotted name, for JSON files and for means over seeds."""
-        groups: dict[str, object] = {"overall": self.overall, "late_entry_clips": self.late_entry}
+        groups: dict[str, _Figures] = {"overall": self.overall, "late_entry_clips": self.late_entry}
         groups |= {f"category.{name}": group for name, group in self.categories.items()}
         parts = {
             "images": self.images,
@@ -109,7 +112,7 @@ class EvaluationResult:
         groups |= {f"robust.{kind}": part for kind, part in self.robust.items()}
         flat: dict[str, float] = {}
         for name, group in groups.items():
-            for key, value in asdict(group).items():  # type: ignore[call-overload]
+            for key, value in asdict(group).items():
                 if isinstance(value, list):
                     flat |= {f"{name}.P@{k}": v for k, v in zip(THRESHOLDS, value, strict=True)}
                 elif value is not None:

@@ -10,11 +10,11 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rvos_edu.config_checks import NORMALISERS
 from rvos_edu.losses import dice_loss, reference_loss, sigmoid_focal_loss
 from rvos_edu.matching import check_targets, enlarge, largest_canvas, match_sequences
 from rvos_edu.structures import Losses, MTTROutput, Target
 
-NORMALISERS = ("paper", "reference")
 Matches = list[tuple[Tensor, Tensor]]
 
 

@@ -61,7 +61,7 @@ class PretrainedModel(nn.Module):
         config = read_config(folder / CONFIG_FILE, cls.config_class)
         weights = read_safetensors(folder / WEIGHTS_FILE)
         tokenizer = load_tokenizer(folder) if (folder / TOKENIZER_FILE).is_file() else None
-        model = cls(config, tokenizer=tokenizer)  # type: ignore[call-arg]
+        model = cls(config, tokenizer=tokenizer)  # type: ignore[call-arg]  # every subclass is built so
         load_weights(model, weights, source=folder)
         return model.eval()
 

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rvos_edu.boxes import giou_loss, l1_loss
+from rvos_edu.config_checks import NORMALISERS, RELATIONS
 from rvos_edu.cycle import pointwise_loss, relational_angle_loss, relational_distance_loss
 from rvos_edu.losses import dice_loss, sigmoid_focal_loss
 from rvos_edu.matching import check_targets
-from rvos_edu.models.r2vos_truth import NORMALISERS, Truth, referred_truth
+from rvos_edu.models.r2vos_truth import Truth, referred_truth
 from rvos_edu.structures import R2VOSLosses, R2VOSOutput, Target
 
-RELATIONS = ("relational", "point-wise", "none")
 NOTHING = -1e4  # logit of a cell that does not count: adds 0 to both mask losses
 
 

@@ -13,8 +13,6 @@ from rvos_edu.boxes import masks_to_boxes
 from rvos_edu.matching import largest_canvas
 from rvos_edu.structures import Target
 
-NORMALISERS = ("paper", "reference")
-
 
 @dataclass(frozen=True)
 class Truth:

@@ -17,6 +17,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike, NDArray
 
 # Okabe and Ito, "Color universal design" (2008): told apart with every common kind of colour blindness.
@@ -98,7 +99,9 @@ def new_figure(
 ) -> Figure:
     """An empty figure in inches, rows `h_pad` apart; a long title is wrapped. Call it under `styled`."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=h_pad, wspace=0.03, hspace=0.02)  # type: ignore[union-attr, call-arg]
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.04, h_pad=h_pad, wspace=0.03, hspace=0.02)
     if title:
         figure.suptitle(wrapped(title, int(width * 9)), x=0.01, ha="left", fontweight="bold", color="#222222")
     return figure

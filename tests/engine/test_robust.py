@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
-from rvos_edu.engine.robust import FalsePairScore, summarise_robustness, threshold_curve
+from rvos_edu.engine.robust import FalsePairScore, summarise_robustness
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.engine.segment import blanks
 from rvos_edu.metrics import alignment_auc
@@ -47,10 +47,10 @@ def test_a_model_that_does_not_say_has_no_filtered_figures() -> None:
 
 def test_the_threshold_moves_from_nothing_kept_to_all_kept() -> None:
     positives, negatives = [true(0.2, 0.8, 0.8, 0.3)], [false(0.1, 0.6)]
-    curve = threshold_curve(positives, negatives, [0.0, 0.5, 1.0])
+    curve = [summarise_robustness(positives, negatives, threshold=t) for t in (0.0, 0.5, 1.0)]
     assert [(point.kept, point.rejected) for point in curve] == [(0, 100), (100, 100), (100, 0)]
     assert curve[1].r_filtered == pytest.approx(100.0) and curve[2].r_filtered == pytest.approx(50.0)
-    assert np.isnan(curve[0].r_filtered)  # nothing is segmented for sentences that fit
+    assert curve[0].r_filtered is curve[0].jfr_filtered is None  # nothing for sentences that fit
 
 
 @pytest.mark.parametrize(
