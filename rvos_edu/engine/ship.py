@@ -1,6 +1,6 @@
 """Put trained nano weights into the package: float16, checksums, and the log of the training beside the docs.
 
-python -m rvos_edu.engine.ship nano-video-swin nano-roberta nano-mttr     # from runs/<name>
+python -m rvos_edu.engine.ship nano-video-swin nano-roberta nano-mttr nano-r2vos     # from runs/<name>
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from rvos_edu.checksums import ASSETS, write_checksums
 from rvos_edu.errors import CheckpointError
 from rvos_edu.files import atomic_dir, atomic_write
-from rvos_edu.models import MTTR
+from rvos_edu.models import model_from_pretrained
 from rvos_edu.models.pretrained import CONFIG_FILE, WEIGHTS_FILE
 
 LOGS = Path(__file__).parents[2] / "docs" / "training"
@@ -46,7 +46,7 @@ def ship(name: str, run: Path, *, assets: Path = ASSETS, logs: Path = LOGS) -> P
             for source, wanted in PARTS[name].items():
                 shutil.copyfile(run / source, folder / wanted)
     else:
-        MTTR.from_pretrained(run / "model").save_pretrained(target, dtype=torch.float16)
+        model_from_pretrained(run / "model").save_pretrained(target, dtype=torch.float16)
     logs.mkdir(parents=True, exist_ok=True)
     stages = sorted(run.parent.glob(f"{run.name}-[0-9]-*"))  # what the model was trained from
     for stage, path in {name: log, **{stage.name: stage / log.name for stage in stages}}.items():
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="+", help="nano-video-swin, nano-roberta, nano-mttr")
+    parser.add_argument("names", nargs="+", help="nano-video-swin, nano-roberta, nano-mttr, nano-r2vos")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
     arguments = parser.parse_args()
     for name in arguments.names:

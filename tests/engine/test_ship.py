@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from rvos_edu.checksums import verify_checksums, write_checksums
 from rvos_edu.engine.ship import ship
 from rvos_edu.errors import CheckpointError
-from rvos_edu.models import MTTR
-from tests.tiny import tiny_config, tiny_tokenizer
+from rvos_edu.models import VideoModel, model_from_pretrained
+from tests.tiny import tiny_model, tiny_r2vos
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -45,9 +45,8 @@ def test_parts_are_copied_with_their_log(tmp_path: Path) -> None:
     assert len(report.good) == 5 and not (report.changed or report.missing or report.unlisted)
 
 
-def test_a_model_is_halved_and_loads(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    model = MTTR(tiny_config(), tokenizer=tiny_tokenizer())
+@pytest.mark.parametrize("model", [tiny_model(), tiny_r2vos()], ids=["mttr", "r2vos"])
+def test_a_model_is_halved_and_loads(model: VideoModel, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "run" / "model")
     write(tmp_path / "run", metrics__jsonl="{}\n")
     write(tmp_path / "run-1-masks", metrics__jsonl="first\n")
@@ -58,7 +57,8 @@ def test_a_model_is_halved_and_loads(tmp_path: Path) -> None:
     assert not [key for key in weights if "index" in key]
     assert (tmp_path / "logs" / "run-1-masks.jsonl").read_text() == "first\n"
     assert not (tmp_path / "logs" / "run-other.jsonl").exists()
-    again = MTTR.from_pretrained(target)
+    again = model_from_pretrained(target)
+    assert type(again) is type(model)
     assert again.tokenizer is not None and (tmp_path / "logs" / "nano-mttr.jsonl").is_file()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, atol=1e-3, rtol=1e-3)
