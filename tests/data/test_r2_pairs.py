@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -30,9 +28,9 @@ from rvos_edu.data.refer_youtube_vos import ExpressionRecord, VideoRecord
 from rvos_edu.errors import DataError
 from tests.data.moving_shapes.meaning import objects_that_fit
 from tests.fixtures import LONG, SHORT, VALID, write_expressions, write_frame
+from tests.scripts import data_script
 
 COUNT = 30
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -254,19 +252,10 @@ def real(tree: Path) -> Path:
     return tree
 
 
-def script() -> ModuleType:
-    path = ROOT / "data_scripts/make_r2_youtube_vos.py"
-    spec = importlib.util.spec_from_file_location("make_r2_youtube_vos", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_script_on_a_real_layout(real: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DataError, match=r"r2_pairs\.json is missing: make it with data_scripts/make_r2_you"):
         load("r2-youtube-vos", root=real, split="valid")
-    assert script().main([str(real), "--split", "valid"]) == 0
+    assert data_script("make_r2_youtube_vos").main([str(real), "--split", "valid"]) == 0
     printed = capsys.readouterr().out
     assert "6 pairs about 3 videos, 6 expressions" in printed and "doubt: In 0 pairs" in printed
     data = load("r2-youtube-vos", root=real, split="valid")
@@ -274,13 +263,18 @@ def test_the_script_on_a_real_layout(real: Path, capsys: pytest.CaptureFixture[s
     assert [len(data.samples_of(c)) for c in range(3)] == [2, 2, 2]
     entries = json.loads((real / "meta_expressions/valid/r2_pairs.json").read_text())["pairs"]
     assert sum(entry.get("categories_disjoint", False) for entry in entries) == 2
-    assert script().main([str(real), "--split", "dev"]) == 2
-    assert script().main([str(real), "--split", "valid", "--kind", "hard"]) == 2
+    assert data_script("make_r2_youtube_vos").main([str(real), "--split", "dev"]) == 2
+    assert data_script("make_r2_youtube_vos").main([str(real), "--split", "valid", "--kind", "hard"]) == 2
     assert "is not Moving Shapes: use kind 'random'" in capsys.readouterr().err
 
 
 def test_the_script_on_moving_shapes(shapes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert script().main([str(shapes), "--split", "valid", "--kind", "hard", "--seed", "2"]) == 0
+    assert (
+        data_script("make_r2_youtube_vos").main(
+            [str(shapes), "--split", "valid", "--kind", "hard", "--seed", "2"]
+        )
+        == 0
+    )
     assert (shapes / "meta_expressions/valid/r2_pairs_hard_seed2.json").is_file()
     assert "no sentence is true of any object" in capsys.readouterr().out
 
