@@ -8,7 +8,7 @@ import nbformat
 import nbformat.v4 as v4
 import pytest
 
-from rvos_edu.course.execute import cleaned, execute
+from rvos_edu.course.execute import NOTEBOOKS, cleaned, execute
 from rvos_edu.course.student import write_student_version
 from rvos_edu.errors import DataError
 
@@ -47,6 +47,12 @@ def test_student_version_leaves_other_folders_alone(tmp_path: Path) -> None:
 def test_the_real_notebooks_name_no_solutions_in_the_student_version(tmp_path: Path) -> None:
     for path in write_student_version(tmp_path / "out"):
         assert "solutions/" not in path.read_text(encoding="utf-8"), path.name
+        before, after = (nbformat.read(p, as_version=4).cells for p in (NOTEBOOKS / path.name, path))
+        lines = [c.source.splitlines() for c in after if c.cell_type == "markdown"]
+        old = {line for c in before for line in c.source.splitlines()}
+        for line in {line for cell in lines for line in cell} - old:  # what a removed link leaves behind
+            rest = line.strip()
+            assert not rest or (rest[0].isupper() and rest[-1] in ".:?"), f"{path.name}: {line!r}"
 
 
 def test_cleaned_drops_widget_state_timings_and_bars() -> None:
