@@ -1,4 +1,4 @@
-"""The page of an evaluation: its table, and the best and the worst clips as pictures."""
+"""The page of an evaluation: its table, false sentences, and the best and the worst clips as pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.inference import predict, truth_of
+from rvos_edu.engine.robust_page import add_false_sentences
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.models import VideoModel
 from rvos_edu.structures import VideoSample
@@ -29,6 +30,7 @@ def write_page(
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
     add_figures(page, report)
+    add_false_sentences(page, report, model=model, dataset=dataset, config=config)
     ranked = sorted(report.results[0].expressions, key=lambda score: score.jf)
     groups = {
         name: [

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rvos_edu.engine.robust_table import robust_lines, robust_table
 from rvos_edu.engine.summary import THRESHOLDS, EvaluationResult, Spread, over_seeds
 
 COLUMNS = (  # figure, heading, width
@@ -31,9 +32,13 @@ SENTENCES = (  # below the table; a figure's name stands in brackets
     "random false sentences: R [robust.random.r], J&F&R [robust.random.jfr]",
     "random false sentences, with 1(A): R [robust.random.r_filtered], J&F [robust.random.jf_filtered],"
     " J&F&R [robust.random.jfr_filtered], AUC [robust.random.auc]",
+    "random false sentences, with 1(A): true ones kept [robust.random.kept] %, false ones rejected"
+    " [robust.random.rejected] %",
     "hard false sentences: R [robust.hard.r], J&F&R [robust.hard.jfr]",
     "hard false sentences, with 1(A): R [robust.hard.r_filtered], J&F [robust.hard.jf_filtered],"
     " J&F&R [robust.hard.jfr_filtered], AUC [robust.hard.auc]",
+    "hard false sentences, with 1(A): true ones kept [robust.hard.kept] %, false ones rejected"
+    " [robust.hard.rejected] %",
     "another object's sentence: J&F [swapped.swapped_jf] instead of [swapped.jf], [swapped.drop] lower",
 )
 
@@ -109,13 +114,16 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
 
 
 def format_table(report: EvaluationReport) -> str:
-    """Per category, late-entry clips, images and protocols; several seeds as mean (lowest to highest)."""
+    """Per category, false sentences, images and protocols; several seeds as mean (lowest to highest)."""
     header = f"{'category':<18}{'n':>7}" + "".join(f"{name:>{width}}" for _, name, width in COLUMNS)
     lines = [report.title, "", header, "-" * len(header)]
     for name, count, *cells in group_rows(report):
         widths = (width for _, _, width in COLUMNS)
         numbers = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         lines.append(f"{name:<18}{count:>7}{numbers}")
+    robust = robust_table(report.spread())
+    if len(robust) > 1:
+        lines += ["", *robust_lines(robust)]
     return "\n".join([*lines, "", *sentences(report)]) + "\n"
 
 
@@ -133,12 +141,13 @@ def group_rows(report: EvaluationReport) -> list[list[str]]:
 
 
 def sentences(report: EvaluationReport) -> list[str]:
-    """What the table does not say: images, mAP, protocols; those that were measured."""
+    """What the tables do not say: images, mAP, protocols; over several seeds also the ranges of table C."""
     spread, several = report.spread(), len(report.results) > 1
     lines = []
     for sentence in SENTENCES:
         keys = re.findall(r"\[([\w.@]+)\]", sentence)
-        if all(key in spread for key in keys):
+        told = any(key.startswith("robust.") for key in keys) and not several
+        if not told and all(key in spread for key in keys):
             for key in keys:
                 sentence = sentence.replace(f"[{key}]", _show(spread[key], several=several))
             lines.append(sentence)

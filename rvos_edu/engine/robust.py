@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.metrics import alignment_auc, robustness
@@ -56,6 +57,34 @@ class RobustSummary:
     rejected: float | None = None
 
 
+@dataclass(frozen=True)
+class ThresholdCurve:
+    """What the filter 1(A) does at many thresholds, in percent; nan where nothing is kept.
+
+    Args:
+        thresholds: [n], as for `summarise_robustness`.
+        kept, rejected, r, jf: [n], those of `RobustSummary`, with the filter.
+    """
+
+    thresholds: NDArray[np.float64]
+    kept: NDArray[np.float64]
+    rejected: NDArray[np.float64]
+    r: NDArray[np.float64]
+    jf: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """How many true sentences each share of rejected false ones costs, in percent, from (0, 0) to (100, 100).
+
+    Args:
+        true_rejected, false_rejected: [n], at every threshold that changes a decision, from the highest on.
+    """
+
+    true_rejected: NDArray[np.float64]
+    false_rejected: NDArray[np.float64]
+
+
 def summarise_robustness(
     true: Sequence[ExpressionScore], false: Sequence[FalsePairScore], *, threshold: float
 ) -> RobustSummary:
@@ -94,6 +123,51 @@ def summarise_robustness(
         kept=100 * float(kept.mean()),
         rejected=100 * float(1 - missed.mean()),
     )
+
+
+def threshold_curve(
+    true: Sequence[ExpressionScore], false: Sequence[FalsePairScore], *, thresholds: ArrayLike
+) -> ThresholdCurve:
+    """`summarise_robustness` at each of `thresholds` [n].
+
+    Raises:
+        ValueError: if the model does not say whether a sentence fits.
+    """
+    places = np.asarray(thresholds, np.float64)
+    for scores in (true, false):
+        _mismatches(scores)
+    points = [summarise_robustness(true, false, threshold=float(t)) for t in places]
+    return ThresholdCurve(
+        places,
+        kept=np.array([p.kept for p in points], np.float64),
+        rejected=np.array([p.rejected for p in points], np.float64),
+        r=np.array([p.r_filtered for p in points], np.float64),  # None becomes nan
+        jf=np.array([p.jf_filtered for p in points], np.float64),
+    )
+
+
+def roc_curve(true: Sequence[ExpressionScore], false: Sequence[FalsePairScore]) -> RocCurve:
+    """The curve whose area is `alignment_auc`: pairs of equal probability lie on one straight piece.
+
+    Raises:
+        ValueError: if the model does not say whether a sentence fits, or there are no pairs of a kind.
+    """
+    right, wrong = _mismatches(true), _mismatches(false)
+    if not len(right) or not len(wrong):
+        raise ValueError(f"true and false pairs expected, got {len(right)} and {len(wrong)}")
+    levels = np.unique(np.concatenate([right, wrong]))[::-1]
+    shares = [
+        np.concatenate([[0.0], 100 * (1 - np.searchsorted(np.sort(s), levels) / len(s))])
+        for s in (right, wrong)
+    ]
+    return RocCurve(*shares)
+
+
+def _mismatches(scores: Sequence[ExpressionScore] | Sequence[FalsePairScore]) -> NDArray[np.float64]:
+    values = np.array([s.mismatch for s in scores], np.float64)
+    if np.isnan(values).any():
+        raise ValueError("a model that does not say whether a sentence fits has no threshold")
+    return values
 
 
 def _percent_r(negative_areas: Sequence[float], positive_areas: Sequence[float]) -> float | None:

@@ -91,6 +91,10 @@ class EvaluationResult:
     robust: dict[str, RobustSummary] = field(default_factory=dict)
     false_pairs: list[FalsePairScore] = field(default_factory=list)
 
+    def of_kind(self, kind: str) -> list[FalsePairScore]:
+        """The records of the false pairs of one kind."""
+        return [pair for pair in self.false_pairs if pair.kind == kind]
+
     @property
     def late_entry_gain(self) -> float | None:
         """J&F with voting minus J&F with per-frame choice, on late-entry expressions."""

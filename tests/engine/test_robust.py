@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
-from rvos_edu.engine.robust import FalsePairScore, summarise_robustness
+from rvos_edu.engine.robust import FalsePairScore, roc_curve, summarise_robustness, threshold_curve
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.engine.segment import blanks
 from rvos_edu.metrics import alignment_auc
@@ -51,6 +53,44 @@ def test_the_threshold_moves_from_nothing_kept_to_all_kept() -> None:
     assert [(point.kept, point.rejected) for point in curve] == [(0, 100), (100, 100), (100, 0)]
     assert curve[1].r_filtered == pytest.approx(100.0) and curve[2].r_filtered == pytest.approx(50.0)
     assert curve[0].r_filtered is curve[0].jfr_filtered is None  # nothing for sentences that fit
+
+
+def test_threshold_curve_is_the_summary_at_each_threshold() -> None:
+    positives, negatives = [true(0.2, 0.8, 0.6, 0.3)], [false(0.1, 0.6)]
+    curve = threshold_curve(positives, negatives, thresholds=[0.0, 0.5, 1.0])
+    assert [*curve.kept] == [0, 100, 100] and [*curve.rejected] == [100, 100, 0]
+    np.testing.assert_allclose(curve.r, [np.nan, 100, 50])
+    np.testing.assert_allclose(curve.jf, [0, 70, 70])
+
+
+def test_roc_by_hand_ties_on_one_straight_piece() -> None:
+    positives = [true(0.2, 1, 1, p) for p in (0.1, 0.5)]
+    negatives = [false(0.1, p) for p in (0.9, 0.5, 0.5, 0.2)]
+    curve = roc_curve(positives, negatives)  # thresholds above all, 0.9, 0.5, 0.2, 0.1
+    np.testing.assert_allclose(curve.true_rejected, [0, 0, 50, 50, 100])
+    np.testing.assert_allclose(curve.false_rejected, [0, 25, 75, 100, 100])
+
+
+LEVELS = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), min_size=1, max_size=12)
+
+
+@given(LEVELS, LEVELS)
+def test_the_area_below_the_roc_is_the_auc(right: list[float], wrong: list[float]) -> None:
+    curve = roc_curve([true(0.2, 1, 1, p) for p in right], [false(0.1, p) for p in wrong])
+    area = np.trapezoid(curve.false_rejected / 100, curve.true_rejected / 100)
+    assert area == pytest.approx(alignment_auc(wrong, right))
+    for x in (curve.true_rejected, curve.false_rejected):
+        assert x[0] == 0 and x[-1] == 100 and (np.diff(x) >= 0).all()
+
+
+def test_a_model_that_does_not_say_has_no_curves() -> None:
+    silent = [true(0.5, 1, 1, None)], [false(1.0, None)]
+    with pytest.raises(ValueError, match="does not say whether a sentence fits"):
+        threshold_curve(*silent, thresholds=[0.5])
+    with pytest.raises(ValueError, match="does not say whether a sentence fits"):
+        roc_curve(*silent)
+    with pytest.raises(ValueError, match="true and false pairs expected, got 0 and 1"):
+        roc_curve([], [false(0.1, 0.5)])
 
 
 @pytest.mark.parametrize(
