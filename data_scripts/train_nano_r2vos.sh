@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the shipped nano-r2vos from the pretrained nano parts: about an hour on two cores.
+# Train the shipped nano-r2vos from the pretrained nano parts: about 80 minutes on two cores.
 #
 #   data_scripts/train_nano_r2vos.sh [FOLDER]      # default runs; the result is FOLDER/nano-r2vos
 #
