@@ -116,12 +116,15 @@ def evaluate(options: argparse.Namespace) -> int:
 def segment(options: argparse.Namespace) -> int:
     """Find the object that a sentence names in a video."""
     from rvos_edu.engine.segment import segment as run
+    from rvos_edu.engine.segment_output import verdict
 
     out = Path(options.out or f"runs/segment-{Path(options.video).stem}")
     voting = False if options.no_voting else None
     result = run(options.model, options.video, options.sentence, out=out, voting=voting, progress=True)
     frames, height, width = result.masks.shape
     print(f"{frames} frames of {height}x{width}, query {result.query} chosen for {result.expression!r}")
+    if result.aligned is not None:
+        print(verdict(result))
     print(f"written: {out}/overlay.mp4, masks/, votes.json, votes.png")
     return 0
 

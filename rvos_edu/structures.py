@@ -286,6 +286,8 @@ class Segmentation:
         query: the chosen query.
         aligned: whether the sentence fits the video; None for models that do not decide that.
         expression: the sentence.
+        mismatch: probability that it does not fit, one for the whole video; None as above.
+        rejected: whether the masks were emptied because it does not fit (R2-VOS, 1(A)).
     """
 
     masks: np.ndarray
@@ -294,3 +296,5 @@ class Segmentation:
     query: int
     aligned: bool | None
     expression: str
+    mismatch: float | None = None
+    rejected: bool = False

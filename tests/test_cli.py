@@ -162,13 +162,27 @@ def test_evaluate_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None
 def test_segment_passes_its_options_on(
     flags: list[str], voting: bool | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = SimpleNamespace(masks=SimpleNamespace(shape=(3, 4, 5)), query=2, expression="a star")
+    masks = SimpleNamespace(shape=(3, 4, 5))
+    answer = SimpleNamespace(masks=masks, query=2, expression="a star", aligned=None)
     run = _replace(monkeypatch, "rvos_edu.engine.segment", "segment", answer=answer)
     assert main(["segment", "some/clip.mp4", "a star", *flags]) == 0
     assert (run.arguments["frames"], run.arguments["expression"]) == ("some/clip.mp4", "a star")
     assert (run.arguments["model"], run.arguments["voting"]) == ("nano-mttr", voting)
     assert run.arguments["out"] == Path("runs/segment-clip")
-    assert "3 frames of 4x5, query 2" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "3 frames of 4x5, query 2" in printed and "does not match" not in printed
+
+
+def test_segment_says_that_a_sentence_was_rejected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = SimpleNamespace(
+        masks=SimpleNamespace(shape=(3, 4, 5)), query=2, expression="x", aligned=False, mismatch=0.931,
+        rejected=True,
+    )  # fmt: skip
+    _replace(monkeypatch, "rvos_edu.engine.segment", "segment", answer=answer)
+    assert main(["segment", "clip.mp4", "x", "--model", "nano-r2vos"]) == 0
+    assert "sentence rejected: p(does not match) 0.93, all masks are empty\n" in capsys.readouterr().out
 
 
 def test_data_make_makes_a_dataset_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

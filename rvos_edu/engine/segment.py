@@ -6,7 +6,7 @@ all queries wait on disk, run-length coded, until the vote over the whole video 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +45,8 @@ def segment(
 ) -> Segmentation:
     """Find the object that a sentence names in a video.
 
+    The masks have the video's own size; those of very long videos are a memory map of a temporary file.
+
     Args:
         model: a model, a shipped name, a folder of weights or of a training run.
         frames: uint8 [T, H, W, 3] (also [T, H, W], [T, H, W, 1 or 4] or [T, 3, H, W]), or the path of an mp4,
@@ -56,9 +58,6 @@ def segment(
         max_frames, overlap: longest single window, frames that windows share; default: the preset's.
         progress: show a bar.
 
-    Returns:
-        The masks at the video's own size; those of very long videos are a memory map of a temporary file.
-
     Raises:
         DataError: no such video, damaged or empty video, an empty or too long sentence, other files in `out`.
         ConfigError: an impossible window.
@@ -69,15 +68,16 @@ def segment(
     settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
     source, sentence = open_frames(frames), clean(expression)
     reader = _Reader(network, network.text_encoder.tokenize([sentence]), settings, source)
+    voted = settings.inference.voting
     with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
         probabilities = reader.read(spool, progress=progress)
-        aligned = _aligned(reader.alignment_logits, settings.inference)
-        query = int(probabilities.sum(1).argmax())
-        voted = settings.inference.voting
+        mismatch, aligned = judge(reader.alignment_logits, settings.inference)
+        rejected, votes = blanks(settings.inference, aligned), probabilities.sum(1)
+        query = int(votes.argmax())
         chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
-        stream = partial(_enlarged, spool, chosen, source.size, blank=blanks(settings.inference, aligned))
+        stream = partial(_enlarged, spool, chosen, source.size, blank=rejected)
         masks = collect(stream(), frames=len(spool), size=source.size)
-        result = Segmentation(masks, probabilities.sum(1), probabilities, query, aligned, sentence)
+        result = Segmentation(masks, votes, probabilities, query, aligned, sentence, mismatch, rejected)
         if out is not None:  # streamed again: looking at the memory map would fill the memory with it
             write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result
@@ -97,11 +97,20 @@ def blanks(settings: InferenceConfig, aligned: bool | None) -> bool:
     return aligned is False and isinstance(settings, R2VOSInferenceConfig) and settings.align_filter
 
 
-def _aligned(logits: list[float], settings: InferenceConfig) -> bool | None:
-    """Whether the sentence fits: one decision for the whole video, from the mean over its windows (1(A))."""
-    if not isinstance(settings, R2VOSInferenceConfig):
-        return None
-    return bool(1 / (1 + np.exp(-np.mean(logits))) < settings.align_threshold)
+def judge(logits: Sequence[float], settings: InferenceConfig) -> tuple[float | None, bool | None]:
+    """One decision for a whole video, 1(A): the sigmoid of the mean logit, and whether the sentence fits.
+
+    Args:
+        logits: "does not match" of each window, all windows of one length; none for MTTR.
+        settings: from which probability on the sentence does not fit.
+
+    Returns:
+        probability that it does not fit, whether it fits; None for models that do not decide that.
+    """
+    if not logits or not isinstance(settings, R2VOSInferenceConfig):
+        return None, None
+    mismatch = float(1 / (1 + np.exp(-np.mean(logits))))
+    return mismatch, mismatch < settings.align_threshold
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,8 @@ def _heat(axes: Axes, grey: NDArray[np.float64], maps: NDArray[np.float32], scal
 def _bars(part: SubFigure, scales: list[tuple[str, ScalarMappable]]) -> None:
     for axes, (name, scale) in zip(part.subplots(1, 3), scales, strict=True):
         bar = part.colorbar(scale, cax=axes, orientation="horizontal", format="{x:.2g}")
-        bar.set_ticks(scale.norm.inverse(np.linspace(0, 1, 4)))
+        assert isinstance(scale.norm, Normalize)
+        bar.set_ticks(list(scale.norm.inverse(np.linspace(0, 1, 4))))
         bar.set_label(name, fontsize=9)
         bar.outline.set_visible(False)
         axes.set_box_aspect(0.06)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from rvos_edu.viz.style import (
     PREDICTION,
@@ -32,6 +34,9 @@ EDGE = [
     Stroke(linewidth=3.0, foreground="#000000B0"),
     Normal(),
 ]  # a dark edge, so that lines show on any colour
+
+
+SMALLEST = 9  # pixels, of letters that can still be read
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,37 @@ def overlay(
     picture[inside] = np.rint((1 - opacity) * picture[inside] + opacity * tint).astype(np.uint8)
     picture[rim(inside)] = tint.astype(np.uint8)
     return picture
+
+
+def stamped(frame: ArrayLike, text: str) -> NDArray[np.uint8]:
+    """A frame with a line of white text on a dark band at its lower edge, as large as its width allows.
+
+    Args:
+        frame: uint8 [H, W, 3].
+        text: what it says; letters that do not fit at the smallest size are cut off.
+
+    Returns:
+        uint8 [H, W, 3], a new array.
+
+    Raises:
+        ValueError: if the frame is something else.
+    """
+    picture = Image.fromarray(check_frames("frame[None]", np.asarray(frame)[None])[0])
+    size = max(SMALLEST, picture.height // 12)
+    while size > SMALLEST and _font(size).getlength(text) > 0.96 * picture.width:
+        size -= 1
+    top = picture.height - round(1.5 * size)
+    drawing = ImageDraw.Draw(picture)
+    drawing.rectangle((0, top, picture.width, picture.height), fill="black")
+    drawing.text((0.02 * picture.width, (top + picture.height) / 2), text, "white", _font(size), anchor="lm")
+    return np.array(picture)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
 
 
 def rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

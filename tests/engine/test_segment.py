@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -12,17 +13,19 @@ import pytest
 import torch
 from PIL import Image
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig, R2VOSInferenceConfig
 from rvos_edu.data.video import VideoWriter
 from rvos_edu.engine import segment as module
 from rvos_edu.engine import segment_output, spool
 from rvos_edu.engine.inference import settings_for
-from rvos_edu.engine.segment import segment
+from rvos_edu.engine.segment import judge, segment
+from rvos_edu.engine.segment_output import verdict
 from rvos_edu.errors import ConfigError, DataError, RVOSError
 from rvos_edu.models import MTTR
 from rvos_edu.postprocess import postprocess
-from rvos_edu.structures import MTTROutput
+from rvos_edu.structures import MTTROutput, Segmentation
 from tests.engine.oracle import ColourModel, rectangles, samples
+from tests.tiny import tiny_r2vos
 
 CONFIG = ExperimentConfig()
 CONFIG.data.short_side, CONFIG.data.max_side = 16, 32
@@ -39,6 +42,26 @@ class Restless(ColourModel):
         out = super().forward(frames, expressions)
         order = torch.randperm(3, generator=torch.Generator().manual_seed(int(frames.sum().abs() * 100)))
         return MTTROutput(out.mask_logits[:, :, :, order], out.reference_logits[:, :, :, order])
+
+
+class Judging(ColourModel):
+    """Also says how little the sentence fits, another logit in every window."""
+
+    def __init__(self, *logits: float) -> None:
+        super().__init__()
+        self.logits = list(logits)
+
+    def forward(self, frames: torch.Tensor, expressions: list[str]) -> SimpleNamespace:  # type: ignore[override]
+        out = super().forward(frames, expressions)
+        logits = torch.tensor([self.logits.pop(0)])
+        return SimpleNamespace(
+            mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=logits
+        )
+
+
+JUDGING = R2VOSExperimentConfig()
+JUDGING.data.short_side, JUDGING.data.max_side = 16, 32
+JUDGING.inference.max_frames, JUDGING.inference.overlap = 8, 2  # 20 frames: windows from 0, 6 and 12 on
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +120,79 @@ def test_any_window_gives_the_same_masks(frames: np.ndarray, length: int, overla
     np.testing.assert_array_equal(result.masks, TRUTH[1])
 
 
+@pytest.mark.parametrize(
+    ("logits", "mean", "aligned"),
+    [((5.0, -1.0, -1.0), 1.0, False), ((-5.0, 1.0, 1.0), -1.0, True), ((0.0, 0.0, 0.0), 0.0, False)],
+)
+def test_one_decision_for_the_whole_video_from_the_mean_logit(
+    frames: np.ndarray, logits: tuple[float, ...], mean: float, aligned: bool
+) -> None:
+    model = Judging(*logits)  # neither the last window nor most of them decide
+    result = segment(model, frames, "object two", config=JUDGING)
+    assert model.clips_encoded == 3 and not model.logits
+    assert result.mismatch == pytest.approx(1 / (1 + np.exp(-mean)))
+    assert (result.aligned, result.rejected) == (aligned, not aligned)
+    np.testing.assert_array_equal(result.masks, TRUTH[1] if aligned else np.zeros_like(TRUTH[1]))
+    assert result.query == 1 and result.votes[1] > 19  # the vote is as without the filter
+
+
+def test_threshold_and_filter_are_those_of_the_settings(frames: np.ndarray) -> None:
+    lenient = replace(JUDGING, inference=replace(JUDGING.inference, align_threshold=0.9))
+    result = segment(Judging(2.0, 2.0, 2.0), frames, "object two", config=lenient)  # p = 0.88
+    assert result.aligned and result.masks.any()
+    off = replace(JUDGING, inference=replace(JUDGING.inference, align_filter=False))
+    result = segment(Judging(2.0, 2.0, 2.0), frames, "object two", config=off)
+    assert (result.aligned, result.rejected) == (False, False)
+    np.testing.assert_array_equal(result.masks, TRUTH[1])
+    assert (
+        verdict(result)
+        == "the sentence does not fit: p(does not match) 0.88; the filter is off, masks are kept"
+    )
+
+
+def test_judgement_by_hand() -> None:
+    settings = R2VOSInferenceConfig()
+    assert judge([np.log(3.0)], settings) == (pytest.approx(0.75), False)
+    assert judge([-np.log(9.0), 0.0], settings) == (pytest.approx(0.25), True)
+    assert judge([], settings) == judge([1.0], CONFIG.inference) == (None, None)
+
+
+def test_verdict_in_words() -> None:
+    def said(*judgement: object) -> str:
+        zeros = np.zeros(1)
+        aligned, mismatch, rejected = judgement
+        return verdict(Segmentation(zeros, zeros, zeros, 0, aligned, "x", mismatch, rejected))  # type: ignore[arg-type]
+
+    assert said(None, None, False) == ""
+    assert said(True, 0.031, False) == "the sentence fits: p(does not match) 0.03"
+    assert said(False, 0.93, True) == "sentence rejected: p(does not match) 0.93, all masks are empty"
+
+
+def test_the_probability_is_that_of_the_model() -> None:
+    model = tiny_r2vos()
+    seen: list[float] = []
+    model.register_forward_hook(lambda _, args, out: seen.append(float(out.alignment_logits[0])))
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 48, 3), dtype=np.uint8)
+    config = replace(JUDGING, data=replace(JUDGING.data, short_side=32, max_side=48))
+    result = segment(model, pixels, "the red circle", config=config)
+    assert result.mismatch == pytest.approx(1 / (1 + np.exp(-seen[0])), abs=1e-6)
+    assert result.aligned == (seen[0] < 0)
+
+
+@pytest.mark.parametrize(("logit", "rejected"), [(3.0, True), (-3.0, False)])
+def test_files_say_whether_the_sentence_was_rejected(
+    frames: np.ndarray, tmp_path: Path, logit: float, rejected: bool
+) -> None:
+    result = segment(Judging(*[logit] * 3), frames, "object two", config=JUDGING, out=tmp_path / "out")
+    votes = json.loads((tmp_path / "out" / "votes.json").read_text())
+    assert (votes["aligned"], votes["rejected"]) == (not rejected, rejected)
+    assert votes["mismatch"] == pytest.approx(result.mismatch, abs=1e-4)
+    assert votes["query"] == 1 and len(list((tmp_path / "out" / "masks").iterdir())) == 20
+    with av.open(str(tmp_path / "out" / "overlay.mp4")) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert (first[10:].min(-1) > 60).any() == rejected  # grey letters; the objects there are red
+
+
 @pytest.mark.parametrize("order", ["threshold-first", "resize-first"])
 def test_masks_are_those_of_postprocess(tiny_model: MTTR, tiny: ExperimentConfig, order: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, 50, 61, 3), dtype=np.uint8)
@@ -136,6 +232,7 @@ def test_files(frames: np.ndarray, tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored, result.masks * np.uint8(255))
     votes = json.loads((out / "votes.json").read_text())
     assert votes["query"] == result.query == 1 and votes["voting"] is True
+    assert (votes["aligned"], votes["mismatch"], votes["rejected"]) == (None, None, False)
     assert np.shape(votes["probabilities"]) == (3, 20)
     with av.open(str(out / "overlay.mp4")) as container:
         stream = container.streams.video[0]

@@ -17,7 +17,7 @@ from rvos_edu import viz
 from rvos_edu.viz import style
 from rvos_edu.viz.attention import enlarge, tidy_token
 from rvos_edu.viz.curves import smooth, time_unit
-from rvos_edu.viz.overlay import rim
+from rvos_edu.viz.overlay import rim, stamped
 
 RNG = np.random.default_rng(0)
 FRAMES = RNG.integers(0, 255, (8, 10, 14, 3), dtype=np.uint8)
@@ -51,6 +51,18 @@ def test_overlay_tints_inside_draws_the_rim_and_leaves_the_rest() -> None:
     np.testing.assert_array_equal(out[3, 4], (0x10, 0x20, 0x30))
     np.testing.assert_array_equal(out[4, 5], np.rint(before[4, 5] / 2 + np.array([16, 32, 48]) / 2))
     np.testing.assert_array_equal(FRAMES[0], before)
+
+
+@pytest.mark.parametrize("size", [(80, 112), (360, 640), (5, 4)])
+def test_a_stamp_is_white_on_a_dark_band_that_the_text_fits_into(size: tuple[int, int]) -> None:
+    frame = np.full((*size, 3), 120, np.uint8)
+    out = stamped(frame, "does not fit: p 0.93")
+    assert out.shape == frame.shape and (frame == 120).all()
+    above = size[0] - round(1.5 * max(9, size[0] // 12))
+    np.testing.assert_array_equal(out[: max(0, above)], frame[: max(0, above)])
+    assert (out[-1, 0] == 0).all()
+    if size[1] > 100:
+        assert (out[above:] > 200).any() and (out[:, -2:] <= 120).all()  # letters, and none at the right edge
 
 
 def test_rim_is_one_pixel_on_small_frames_and_wider_on_large_ones() -> None:
