@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Data, evaluation, a short training, one segmentation, and a page of all that."""
+    """Data, evaluation, one segmentation, a false sentence rejected, a short training, a page of all that."""
     from rvos_edu.demo import run
 
     run(out=options.out)
@@ -252,6 +252,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         evaluate,
         examples=[
             "rvos-edu evaluate --model nano-mttr --seeds 101 102 103",
+            "rvos-edu evaluate --model nano-r2vos --seeds 101 --limit 50",
             "rvos-edu evaluate --model runs/level1 --level 1 --split valid --limit 50",
         ],
     )
@@ -277,6 +278,7 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
         segment,
         examples=[
             'rvos-edu segment clip.mp4 "the red circle moving left"',
+            'rvos-edu segment clip.mp4 "the red circle" --model nano-r2vos',
             'rvos-edu segment frames/ "the small star" --model runs/level1 --out runs/star --no-voting',
         ],
     )

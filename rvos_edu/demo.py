@@ -1,4 +1,4 @@
-"""`rvos-edu demo`: data, numbers, one sentence followed through the model, a short training, and a page."""
+"""`rvos-edu demo`: data, numbers, one sentence followed through, a false one, a short training, a page."""
 
 from __future__ import annotations
 
@@ -11,34 +11,54 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rvos_edu.config import AnyExperiment, ExperimentConfig
+from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data import ClipDataset, load
 from rvos_edu.engine.attention import QueryAttention, query_attention
 from rvos_edu.engine.evaluate import quick_score
 from rvos_edu.engine.evaluate import run as run_evaluation
 from rvos_edu.engine.evaluation_page import clip_picture, distinct_videos, find_sample
 from rvos_edu.engine.evaluation_report import EvaluationReport
+from rvos_edu.engine.false_sentence import clearest, judge_clips
 from rvos_edu.engine.inference import evenly, load_model, predict, truth_of
 from rvos_edu.engine.initialise import initial_model, load_split, validation_videos
 from rvos_edu.engine.logs import METRICS_FILE, read_metrics
 from rvos_edu.engine.segment import segment
+from rvos_edu.engine.segment_output import verdict
 from rvos_edu.engine.train import train
-from rvos_edu.errors import DataError
-from rvos_edu.models import MTTR, VideoModel, model_from_pretrained
+from rvos_edu.errors import ConfigError, DataError
+from rvos_edu.models import MTTR, R2VOS, VideoModel, model_from_pretrained
 from rvos_edu.presets import load_config
 from rvos_edu.structures import VideoSample
-from rvos_edu.tables.report import DemoResult, Example, Lesson, picture, write_demo_report
+from rvos_edu.tables.report import (
+    DemoResult,
+    Example,
+    FalseSentence,
+    Lesson,
+    false_picture,
+    picture,
+    write_demo_report,
+)
 from rvos_edu.viz import ClipPicture
 
 MARKER = "demo.json"  # tells a folder of this command from others
-PARTS = ("evaluation", "training", "segmentation")
+PARTS = ("evaluation", "training", "segmentation", "false-sentence")
 SHOWN = 3  # clips per heading
+JUDGED = 20  # clips that a true and a false sentence are asked of
 EVALUATIONS = 6  # during the short training
 EVALUATED = 60  # expressions each time
 LESSON_VIDEOS = 600  # made for the short training, besides the videos that it is evaluated on
 LESSON_SECONDS = 180  # what its steps may take; a slower machine takes fewer steps
 PROBE_STEPS = 4
 FEWEST_STEPS, MOST_STEPS = 60, 300
+
+
+@dataclass(frozen=True)
+class Judge:
+    """An R2-VOS and the settings it is used with."""
+
+    name: str
+    model: R2VOS
+    settings: R2VOSExperimentConfig
 
 
 @dataclass
@@ -60,6 +80,7 @@ def run(
     out: str | Path = "runs/demo",
     *,
     model: str = "nano-mttr",
+    judge: str = "nano-r2vos",
     training: str = "nano-mttr-level1",
     root: str | Path | None = None,
     videos: int = 60,
@@ -68,17 +89,19 @@ def run(
 
     Args:
         out: folder; the results of an earlier demo in it are replaced.
-        model: the trained model to show, as for `rvos-edu evaluate`.
+        model: the trained MTTR to show, as for `rvos-edu evaluate`.
+        judge: the trained R2-VOS that is asked false sentences.
         training: preset or file of the short training.
         root: folder of Moving Shapes; default: made on first use.
         videos: how many of the test split are evaluated.
 
     Raises:
         DataError: if `out` holds something other than a demo.
+        ConfigError: if `judge` does not say whether a sentence fits.
     """
     out, clock = Path(out), Clock()
     make_room(out)
-    config = _lesson_config(training)
+    config, asked = _lesson_config(training), _judge(judge)
     with clock.step("data: Moving Shapes, the test split and the two-object videos of the training"):
         dataset = load("moving-shapes", split="test", root=root)
         valid = validation_videos(config)
@@ -96,15 +119,23 @@ def run(
         example = _example(evaluation, dataset, network, settings, out / "segmentation")
         pictures = _pictures(evaluation, dataset, network, settings)
     (out / "result.png").write_bytes(picture(example).to_png())
+    with clock.step(f"a sentence that fits nothing: {judge}"):
+        false = _false_sentence(asked, dataset, (network, settings), out / "false-sentence")
+    (out / "false-sentence.png").write_bytes(false_picture(false).to_png())
     with clock.step(f"training: {config.name}"):
         _set_pace(config)
         lesson = _lesson(config, valid, out / "training")
+    return _finish(out, DemoResult(evaluation, pictures, example, false, lesson, clock.times))
+
+
+def _finish(out: Path, result: DemoResult) -> Path:
+    """Write the page, say how it went; returns the page."""
     page = out / "report.html"
-    result = DemoResult(evaluation, pictures, example, lesson, clock.times)
     write_demo_report(page, result)
-    (out / MARKER).write_text(json.dumps({"seconds": clock.times}, indent=1))
-    print(f"\nJ&F of the short training: {' -> '.join(f'{score:.1f}' for score in lesson.scores)}")
-    print(f"{sum(clock.times.values()):.0f} s in all. Open {page.resolve()} in a browser.")
+    (out / MARKER).write_text(json.dumps({"seconds": result.times}, indent=1))
+    scores = " -> ".join(f"{score:.1f}" for score in result.lesson.scores)
+    print(f"\nJ&F of the short training: {scores}")
+    print(f"{sum(result.times.values()):.0f} s in all. Open {page.resolve()} in a browser.")
     return page
 
 
@@ -155,6 +186,48 @@ def _example(
         result=result,
         attention=_attention(model, sample, result.query, settings),
     )
+
+
+def _judge(name: str) -> Judge:
+    """The model that is asked false sentences.
+
+    Raises:
+        ConfigError: if it does not say whether a sentence fits.
+    """
+    model, settings = load_model(name)
+    if not isinstance(model, R2VOS) or not isinstance(settings, R2VOSExperimentConfig):
+        raise ConfigError(f"{name} is not an R2-VOS: it does not say whether a sentence fits")
+    return Judge(Path(name).name, model, settings)
+
+
+def _false_sentence(
+    judge: Judge, dataset: ClipDataset, other: tuple[VideoModel, AnyExperiment], out: Path
+) -> FalseSentence:
+    """A true and a false sentence of one clip in R2-VOS; the false one also in the `other` model."""
+    judged = judge_clips(judge.model, dataset, config=judge.settings, limit=JUDGED)
+    shown = clearest(judged)
+    folder = dataset.root / dataset.split / "JPEGImages" / shown.true.video
+    texts = shown.true.expression, shown.false.expression
+    true, false = (
+        segment(judge.model, folder, text, config=judge.settings, out=out / name)
+        for text, name in zip(texts, ("true", "false"), strict=True)
+    )
+    masks, referred, _ = truth_of(shown.true)
+    result = FalseSentence(
+        judge=judge.name,
+        frames=shown.true.frames.permute(0, 2, 3, 1).numpy(),
+        truth=masks[referred],
+        true=true,
+        false=false,
+        alarm=segment(other[0], folder, shown.false.expression, config=other[1]).masks,
+        asked=len(judged),
+        kept=sum(clip.kept for clip in judged),
+        rejected=sum(clip.rejected for clip in judged),
+    )
+    for answer in (true, false):
+        print(f"'{answer.expression}': {verdict(answer)}")
+    print(f"{result.tally}; overlays in {out}")
+    return result
 
 
 def _attention(

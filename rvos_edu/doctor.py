@@ -258,8 +258,8 @@ def check_weights() -> Iterator[Finding]:
 
 
 def check_training_and_segmenting() -> Iterator[Finding]:
-    """One training step of a tiny MTTR, and one clip segmented by the shipped model."""
-    from rvos_edu.doctor_self_test import segment_one_clip, train_one_step
+    """One training step of a tiny MTTR, one clip segmented and two sentences judged by the shipped models."""
+    from rvos_edu.doctor_self_test import judge_two_sentences, segment_one_clip, train_one_step
 
     start = time.monotonic()
     loss = train_one_step()
@@ -268,11 +268,19 @@ def check_training_and_segmenting() -> Iterator[Finding]:
     start = time.monotonic()
     sentence, overlap = segment_one_clip()
     seen = f"'{sentence}': IoU with the truth {overlap:.2f}, {time.monotonic() - start:.1f} s"
-    if overlap >= IOU_EXPECTED:
-        yield Finding(Status.OK, "segmenting", seen)
-    else:
-        mend = f"expected at least {IOU_EXPECTED}: this build of torch computes something else, try another"
-        yield Finding(Status.PROBLEM, "segmenting", seen, mend)
+    yield _expected("segmenting", overlap >= IOU_EXPECTED, seen, f"at least {IOU_EXPECTED}")
+    start = time.monotonic()
+    found = judge_two_sentences()
+    seen, good = f"{found}, {time.monotonic() - start:.1f} s", found.right and found.overlap >= IOU_EXPECTED
+    yield _expected("judging", good, seen, f"at least {IOU_EXPECTED}, the first kept, the second rejected")
+
+
+def _expected(topic: str, good: bool, seen: str, expected: str) -> Finding:
+    """What a shipped model answered on this machine; it does not depend on chance."""
+    if good:
+        return Finding(Status.OK, topic, seen)
+    mend = f"expected {expected}: this build of torch computes something else, try another"
+    return Finding(Status.PROBLEM, topic, seen, mend)
 
 
 CHECKS: dict[str, Check] = {

@@ -1,18 +1,46 @@
-"""The doctor's ten-second self-test: a training step and a segmentation, without files or network."""
+"""The doctor's ten-second self-test: a training step, a segmentation, a judgement; no files, no network."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 
 from rvos_edu.config import MTTRConfig, TemporalEncoderConfig, TextEncoderConfig
 from rvos_edu.data.moving_shapes import generate_video
+from rvos_edu.data.moving_shapes.scene import COLOURS
+from rvos_edu.engine.inference import load_model
 from rvos_edu.engine.segment import segment
 from rvos_edu.models import MTTR, MTTRCriterion
 from rvos_edu.structures import Target
 
-MODEL = "nano-mttr"
+MODEL, JUDGE = "nano-mttr", "nano-r2vos"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What R2-VOS says of a sentence that fits a clip and of one that does not.
+
+    Args:
+        true, false: the sentences.
+        overlap: IoU of the masks of the true one with the truth.
+        mismatches: probability that they do not fit.
+        right: whether the true one was kept and the false one rejected.
+    """
+
+    true: str
+    false: str
+    overlap: float
+    mismatches: tuple[float, float]
+    right: bool
+
+    def __str__(self) -> str:
+        low, high = self.mismatches
+        return (
+            f"'{self.true}': IoU with the truth {self.overlap:.2f}, p(does not match) {low:.2f}; "
+            f"'{self.false}': {high:.2f}"
+        )
 
 
 def tiny_config() -> MTTRConfig:
@@ -66,3 +94,21 @@ def segment_one_clip() -> tuple[str, float]:
     masks = segment(MODEL, video.frames, expression.text).masks
     truth = video.ids == expression.identity
     return expression.text, float((masks & truth).sum() / (masks | truth).sum())
+
+
+def judge_two_sentences() -> Judgement:
+    """Ask the shipped R2-VOS for an object of a generated clip, and for one of a colour that is not there."""
+    video = generate_video("1", 0, "test", 0)
+    expression = video.expressions[0]
+    colour = next(c for c in COLOURS if c not in {body.colour for body in video.scene.bodies})
+    model, settings = load_model(JUDGE)
+    asked = expression.text, f"the {colour} thing"
+    kept, rejected = (segment(model, video.frames, text, config=settings) for text in asked)
+    truth = video.ids == expression.identity
+    assert kept.mismatch is not None and rejected.mismatch is not None
+    return Judgement(
+        *asked,
+        overlap=float((kept.masks & truth).sum() / (kept.masks | truth).sum()),
+        mismatches=(kept.mismatch, rejected.mismatch),
+        right=not kept.rejected and rejected.rejected,
+    )

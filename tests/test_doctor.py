@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata as metadata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from packaging.requirements import Requirement
 from rvos_edu import doctor
 from rvos_edu.checksums import write_checksums
 from rvos_edu.doctor import Finding, Status
-from rvos_edu.doctor_self_test import train_one_step
+from rvos_edu.doctor_self_test import Judgement, judge_two_sentences, segment_one_clip, train_one_step
 
 
 def _one(findings: Iterator[Finding]) -> Finding:
@@ -160,16 +161,29 @@ def test_self_test_is_repeatable() -> None:
     assert train_one_step() == train_one_step()
 
 
-def test_a_model_that_misses_the_object_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rvos_edu.doctor_self_test.segment_one_clip", lambda: ("a star", 0.1))
-    training, segmenting = doctor.check_training_and_segmenting()
-    assert training.status is Status.OK and segmenting.status is Status.PROBLEM
-    monkeypatch.setattr("rvos_edu.doctor_self_test.segment_one_clip", lambda: ("a star", 0.9))
-    assert [finding.status for finding in doctor.check_training_and_segmenting()] == [Status.OK, Status.OK]
+def test_a_model_that_misses_the_object_or_keeps_a_false_sentence_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def statuses(iou: float, **judgement: object) -> list[Status]:
+        said = replace(Judgement("a star", "a cross", 0.9, (0.1, 0.8), right=True), **judgement)  # type: ignore[arg-type]
+        monkeypatch.setattr("rvos_edu.doctor_self_test.segment_one_clip", lambda: ("a star", iou))
+        monkeypatch.setattr("rvos_edu.doctor_self_test.judge_two_sentences", lambda: said)
+        return [finding.status for finding in doctor.check_training_and_segmenting()]
+
+    assert statuses(0.9) == [Status.OK] * 3
+    assert statuses(0.1) == [Status.OK, Status.PROBLEM, Status.OK]
+    assert statuses(0.9, right=False) == statuses(0.9, overlap=0.1) == [Status.OK, Status.OK, Status.PROBLEM]
 
 
-def test_the_shipped_model_finds_the_object_of_the_self_test() -> None:
-    from rvos_edu.doctor_self_test import segment_one_clip
+def test_a_judgement_in_words() -> None:
+    said = str(Judgement("a star", "a cross", 0.91, (0.034, 0.98), right=True))
+    assert said == "'a star': IoU with the truth 0.91, p(does not match) 0.03; 'a cross': 0.98"
 
+
+def test_the_shipped_models_do_what_the_self_test_expects() -> None:
     sentence, overlap = segment_one_clip()
     assert sentence and overlap >= doctor.IOU_EXPECTED
+    found = judge_two_sentences()
+    assert found.right and found.overlap >= doctor.IOU_EXPECTED
+    assert found.mismatches[0] < 0.1 and found.mismatches[1] > 0.9
+    assert found.false.split()[1] not in found.true

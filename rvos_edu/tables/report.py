@@ -12,6 +12,7 @@ import numpy as np
 from rvos_edu.engine.attention import QueryAttention
 from rvos_edu.engine.evaluation_page import add_figures
 from rvos_edu.engine.evaluation_report import EvaluationReport
+from rvos_edu.engine.segment_output import verdict
 from rvos_edu.files import atomic_write
 from rvos_edu.structures import Segmentation
 from rvos_edu.viz import (
@@ -42,6 +43,39 @@ class Example:
     truth: np.ndarray
     result: Segmentation
     attention: QueryAttention | None
+
+
+@dataclass(frozen=True)
+class FalseSentence:
+    """One clip with a sentence that fits it and one that does not, asked of an R2-VOS.
+
+    Args:
+        judge: name of that model.
+        frames: uint8 [T, H, W, 3].
+        truth: bool [T, H, W], of the true sentence.
+        true, false: what the model answered.
+        alarm: bool [T, H, W], what another model segments for the false sentence.
+        asked: number of clips of which one true and one false sentence were asked.
+        kept, rejected: how many of the true ones were kept, of the false ones rejected.
+    """
+
+    judge: str
+    frames: np.ndarray
+    truth: np.ndarray
+    true: Segmentation
+    false: Segmentation
+    alarm: np.ndarray
+    asked: int
+    kept: int
+    rejected: int
+
+    @property
+    def tally(self) -> str:
+        """The counts in words."""
+        return (
+            f"of {self.asked} true sentences {self.kept} kept, "
+            f"of {self.asked} false ones {self.rejected} rejected"
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +110,7 @@ class DemoResult:
         evaluation: of the shipped model.
         examples: heading -> scored clips.
         example: one clip followed through the model.
+        false: one clip with a sentence that does not fit it.
         lesson: the short training.
         times: step of the demo -> seconds.
     """
@@ -83,6 +118,7 @@ class DemoResult:
     evaluation: EvaluationReport
     examples: dict[str, list[ClipPicture]]
     example: Example
+    false: FalseSentence
     lesson: Lesson
     times: dict[str, float]
 
@@ -91,6 +127,26 @@ def picture(example: Example) -> Figure:
     """The example's frames with the masks found and the truth."""
     title = example.result.expression
     return film_strip(example.frames, example.result.masks, example.truth, title=title)
+
+
+def false_picture(result: FalseSentence) -> Figure:
+    """Three rows: the true sentence, the false one, and the false one in a model that does not judge."""
+    true, false = result.true, result.false
+    return clip_grid(
+        {
+            "R2-VOS, true sentence": [
+                ClipPicture(result.frames, true.masks, result.truth, true.expression, verdict(true))
+            ],
+            "R2-VOS, false sentence": [
+                ClipPicture(result.frames, false.masks, None, false.expression, verdict(false))
+            ],
+            "MTTR, false sentence": [
+                ClipPicture(
+                    result.frames, result.alarm, None, false.expression, "does not ask whether it fits"
+                )
+            ],
+        }
+    )
 
 
 def write_demo_report(path: Path, result: DemoResult) -> None:
@@ -103,13 +159,14 @@ def write_demo_report(path: Path, result: DemoResult) -> None:
     )
     _add_numbers(page, result)
     _add_example(page, result.example)
+    _add_false_sentence(page, result)
     _add_evaluation(page, result)
     _add_lesson(page, result.lesson)
     page.heading("Times and files")
     page.table(["step", "seconds"], [[name, f"{seconds:.0f}"] for name, seconds in result.times.items()])
     page.text(
         "Beside this page lie evaluation/ (table, JSON, best and worst clips), training/ (weights, log, "
-        "TensorBoard) and segmentation/ (overlay video, mask PNGs, votes)."
+        "TensorBoard), segmentation/ and false-sentence/ (overlay video, mask PNGs, votes)."
     )
     with atomic_write(path) as temporary:
         page.write(temporary)
@@ -126,6 +183,8 @@ def _add_numbers(page: Page, result: DemoResult) -> None:
         cards.append(
             (f"{round(spread['swapped.drop'].mean) + 0:d}", "J&F lost with another object's sentence")
         )
+    false = result.false
+    cards.append((f"{false.rejected} of {false.asked}", f"false sentences that {false.judge} rejected"))
     scores = result.lesson.scores
     if scores:
         cards.append((f"{scores[0]:.0f} → {scores[-1]:.0f}", "J&F of a model that was trained here"))
@@ -157,6 +216,20 @@ def _add_example(page: Page, example: Example) -> None:
     )
     page.figure(attention_over_frames(example.frames, attention.pixels))
     page.figure(attention_over_words(attention.words, attention.tokens))
+
+
+def _add_false_sentence(page: Page, result: DemoResult) -> None:
+    false = result.false
+    page.heading("A sentence that fits nothing")
+    page.text(
+        "MTTR always segments something, whatever is asked. R2-VOS says the sentence back from what it found "
+        "in the video, compares the two, and empties the masks where they do not agree."
+    )
+    page.figure(false_picture(false))
+    page.text(
+        f"{false.judge} was asked {false.asked} test videos, each a sentence of its own and one of another "
+        f"video: {false.tally}. The picture shows the best mask among those judged rightly."
+    )
 
 
 def _add_evaluation(page: Page, result: DemoResult) -> None:
