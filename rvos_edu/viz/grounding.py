@@ -80,7 +80,7 @@ def grounding_figure(
         raise ValueError("grounding_figure needs at least one picture, got none")
     for picture in pictures:
         _check(picture)
-    scales = _scales(pictures)
+    scales = _scales(pictures, count)
     heights = [_row_height(p, count) * (1 + len(p.tokens)) + ABOVE for p in pictures]
     figure = new_figure(sum(heights) + BOTTOM + 0.4 * bool(title), title=title, h_pad=0.02)
     parts = figure.subfigures(len(pictures) + 1, 1, squeeze=False, height_ratios=[*heights, BOTTOM])[:, 0]
@@ -90,18 +90,15 @@ def grounding_figure(
     return figure
 
 
-def _scales(pictures: Sequence[GroundingPicture]) -> list[tuple[str, ScalarMappable]]:
-    """Name and colours of words_to_pixels, pixels_to_words and strength, the same for all pictures.
+def _scales(pictures: Sequence[GroundingPicture], count: int) -> list[tuple[str, ScalarMappable]]:
+    """Name and colours of words_to_pixels, pixels_to_words and strength, the same for all that is shown.
 
     A word's attention is spread over hundreds of cells or lies on a few: its colours go with the square root.
     """
-    ends = [
-        (
-            min(float(getattr(p, name).min()) for p in pictures),
-            max(float(getattr(p, name).max()) for p in pictures),
-        )
-        for name in ("words_to_pixels", "pixels_to_words", "strength")
-    ]
+    ends = []
+    for name in ("words_to_pixels", "pixels_to_words", "strength"):
+        shown = [getattr(p, name)[..., spread(len(p.frames), count), :, :] for p in pictures]
+        ends.append((min(float(maps.min()) for maps in shown), max(float(maps.max()) for maps in shown)))
     return [
         ("words → pixels: share of a cell", ScalarMappable(PowerNorm(0.5, 0, ends[0][1] or 1), ATTENTION)),
         ("pixels → words: share of the word", ScalarMappable(Normalize(0, ends[1][1] or 1), ATTENTION)),

@@ -59,6 +59,13 @@ def test_colours_are_those_of_the_scales() -> None:
     np.testing.assert_allclose(drawn, 0.7 * heat + 0.3 * FRAMES[2].mean(-1)[..., None] / 255, atol=1e-6)
 
 
+def test_frames_that_are_not_shown_do_not_count_in_the_scales() -> None:
+    one = picture()
+    one.words_to_pixels[0, 1] = 0.9  # the middle frame
+    shown = one.words_to_pixels[:, [0, 2]].max()
+    np.testing.assert_allclose(grounding_figure([one], count=2).axes[-3].get_xlim(), (0, shown), rtol=1e-6)
+
+
 def test_two_sentences_share_the_scales() -> None:
     dark, bright = picture(), picture(pixels_to_words=np.ones((2, 3, 2, 3), np.float32), note="false")
     figure = grounding_figure([dark, bright], count=2)
