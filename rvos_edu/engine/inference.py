@@ -121,9 +121,12 @@ class Clip:
     samples: list[VideoSample]
 
     def fits(self, other: Clip) -> bool:
-        """Whether both can be in one batch: as many frames, the same of them annotated."""
+        """Whether both can be in one batch: frames of one number and size, the same of them annotated.
+
+        Of one size, because padding changes results a little: windows and norms of the networks see it.
+        """
         mine, theirs = self.samples[0], other.samples[0]
-        return len(mine.frames) == len(theirs.frames) and mine.annotated == theirs.annotated
+        return mine.frames.shape == theirs.frames.shape and mine.annotated == theirs.annotated
 
 
 def evenly(count: int, limit: int | None) -> list[int]:
@@ -134,7 +137,7 @@ def evenly(count: int, limit: int | None) -> list[int]:
 
 
 def clip_batches(dataset: ClipDataset, indices: list[int], batch_size: int) -> Iterator[list[Clip]]:
-    """Clips `indices` of a dataset, up to `batch_size` of equal length at a time, in order."""
+    """Clips `indices` of a dataset, up to `batch_size` of equal length and size at a time, in order."""
     batch: list[Clip] = []
     for index in indices:
         clip = Clip(index, dataset.load_clip(index))

@@ -106,9 +106,11 @@ def test_batches_hold_clips_of_equal_length() -> None:
     assert score(MOVING, short, LATE, WRONG, batch_size=3).overall.count == 6
 
 
-def test_clips_of_two_sizes_in_one_batch_score_alike() -> None:
+def test_clips_of_another_size_go_into_a_batch_of_their_own() -> None:
     small = [replace(s, frames=s.frames[..., :24], target=_cropped(s)) for s in MOVING]
     small = [replace(s, original_size=(16, 24)) for s in small]
+    found = clip_batches(Clips(MOVING, small, small), [0, 1, 2], 3)  # type: ignore[arg-type]
+    assert [[clip.index for clip in batch] for batch in found] == [[0], [1, 2]]
     both = score(MOVING, small, batch_size=2)
     assert both.overall.jf == 100.0
 
