@@ -75,9 +75,11 @@ def choose_negatives(
     order drawn from `rng`; those of its own video and those that are true of it are passed over, and once
     that clip is used up the one after it follows. No clip gets the same words twice.
 
+    With equal `rng` in all processes they choose together what one process with the whole batch would.
+
     Args:
         batch: the clips of this process; every process must call this with a batch.
-        rng: of this process; may differ between processes.
+        rng: asked once.
         truth: what is true of which video; None for real data, where another video is all that is known.
         accelerator: gathers over processes; None: this process alone.
         per_clip: at most so many per clip.
@@ -96,11 +98,12 @@ def choose_negatives(
     counts = NegativeCounts()
     expressions: list[str] = []
     clips: list[int] = []
+    drawn = rng.getrandbits(64)
     for local, index in enumerate(own):
         asked = everyone[index]
         wanted = len(asked.sentences) if per_clip is None else min(per_clip, len(asked.sentences))
         found: dict[str, None] = {}
-        candidates = _false_of(everyone, index, truth, rng, counts)
+        candidates = _false_of(everyone, index, truth, random.Random(f"{drawn} {index}"), counts)
         while len(found) < wanted and (text := next(candidates, None)) is not None:
             found[text] = None
         expressions += found

@@ -94,7 +94,7 @@ class _R2VOSObjective(Objective):
         """Sentences of other videos, drawn anew in each micro-batch, the same after a resume."""
         if self.per_clip == 0:
             return None
-        rng = random.Random(f"{self.seed} negatives {number} {self.accelerator.process_index}")
+        rng = random.Random(f"{self.seed} negatives {number}")
         return choose_negatives(
             batch, rng=rng, truth=self.truth, accelerator=self.accelerator, per_clip=self.per_clip
         )
