@@ -4,98 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rvos_edu.config_models import (
+    FrameEncoderConfig,
+    MTTRConfig,
+    R2VOSConfig,
+    TemporalEncoderConfig,
+    TextEncoderConfig,
+)
 
-@dataclass
-class TemporalEncoderConfig:
-    """Video Swin with a 1x4x4 patch: three stages (MTTR, sections 3.2 and C.1) or all four (R2-VOS)."""
-
-    embed_dim: int = 96
-    depths: list[int] = field(default_factory=lambda: [2, 2, 6])
-    heads: list[int] = field(default_factory=lambda: [3, 6, 12])
-    window: list[int] = field(default_factory=lambda: [8, 7, 7])
-    drop_path: float = 0.1
-
-
-@dataclass
-class TextEncoderConfig:
-    """RoBERTa; `source` is a hub id, a folder or a shipped name that also holds the tokenizer."""
-
-    source: str = "roberta-base"
-    hidden_size: int = 768
-    layers: int = 12
-    heads: int = 12
-    feedforward: int = 3072
-    vocab_size: int = 50265
-    max_positions: int = 514
-    layer_norm_eps: float = 1e-5
-
-
-@dataclass
-class MTTRConfig:
-    """Sizes of MTTR; the defaults are those of the paper (section C.4)."""
-
-    temporal_encoder: TemporalEncoderConfig = field(default_factory=TemporalEncoderConfig)
-    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
-    d_model: int = 256
-    heads: int = 8
-    feedforward: int = 2048
-    encoder_layers: int = 3
-    decoder_layers: int = 3
-    queries: int = 50
-    kernel_dim: int = 8
-    dropout: float = 0.1
-
-
-@dataclass
-class FrameEncoderConfig:
-    """What R2-VOS sees frames with: `kind` "timm" (2-D, by `name`), "video-swin", or "none" (maps come in).
-
-    Args:
-        channels: of the maps that come in, strides 4, 8, 16, ..., for `kind` "none" only.
-    """
-
-    kind: str = "timm"
-    name: str = "resnet50"
-    video_swin: TemporalEncoderConfig = field(
-        default_factory=lambda: TemporalEncoderConfig(depths=[2, 2, 6, 2], heads=[3, 6, 12, 24])
-    )
-    channels: list[int] = field(default_factory=list)
-
-
-@dataclass
-class R2VOSConfig:
-    """Sizes and parts of R2-VOS; the defaults are those of the supplement (section C), else of the code.
-
-    Args:
-        sentence: how words become the embedding e: "mean" or "pooler" (RoBERTa's, for published weights).
-        points: samples per head and level of deformable attention.
-        extra_levels: maps made by stride-2 convolutions behind the deepest one of the frame encoder.
-        grounding: "two-way", or "none" (ablation).
-        filters: K, made from the words.
-        decoder: "standard" (supplement D) or "deformable" (published code).
-        mask_head: "linear" (supplement, figure B) or "conditional" (published code).
-        mask_dim: channels of the mask features.
-    """
-
-    frame_encoder: FrameEncoderConfig = field(default_factory=FrameEncoderConfig)
-    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
-    sentence: str = "mean"
-    d_model: int = 256
-    heads: int = 8
-    feedforward: int = 2048
-    encoder_layers: int = 4
-    points: int = 4
-    extra_levels: int = 1
-    grounding: str = "two-way"
-    filters: int = 3
-    reconstruction_layers: int = 3
-    reconstruction_feedforward: int = 2048
-    decoder: str = "standard"
-    decoder_layers: int = 3
-    queries: int = 5
-    mask_head: str = "linear"
-    mask_dim: int = 256
-    dropout: float = 0.1
+__all__ = [
+    "EXPERIMENTS",
+    "AnyExperiment",
+    "AnyModelConfig",
+    "DataConfig",
+    "ExperimentConfig",
+    "FrameEncoderConfig",
+    "InferenceConfig",
+    "InitConfig",
+    "LossConfig",
+    "MTTRConfig",
+    "OptimizerConfig",
+    "PretrainConfig",
+    "R2VOSConfig",
+    "R2VOSDataConfig",
+    "R2VOSExperimentConfig",
+    "R2VOSInferenceConfig",
+    "R2VOSInitConfig",
+    "R2VOSLossConfig",
+    "TemporalEncoderConfig",
+    "TextEncoderConfig",
+    "TrainConfig",
+]
 
 
 @dataclass
@@ -114,7 +53,8 @@ class InitConfig:
 class R2VOSInitConfig:
     """Pretrained parts that training starts from; None starts from random weights.
 
-    Each value is a shipped name, a file or a folder; `frame_encoder` of a Video Swin. `model` starts from a
+    Each value is a shipped name, a file or a folder. `frame_encoder`: of a Video Swin; for timm a file in its
+    own layout, or "timm": the weights that timm names for the model, which it fetches. `model` starts from a
     whole model.
     """
 
@@ -197,11 +137,14 @@ class R2VOSLossConfig:
 class OptimizerConfig:
     """AdamW and its schedule (section C.4). Milestones are epochs; the cosine schedule ends at zero.
 
-    `lr_temporal_encoder` is that of the part that sees frames, R2-VOS's frame encoder too.
+    Args:
+        lr_temporal_encoder: of the part that sees frames, R2-VOS's frame encoder too.
+        lr_text_encoder: 0: it stays frozen, as both papers have it in the training on videos.
     """
 
     lr: float = 1e-4
     lr_temporal_encoder: float = 5e-5
+    lr_text_encoder: float = 0.0
     weight_decay: float = 1e-4
     clip_norm: float = 0.1
     schedule: str = "step"
@@ -217,6 +160,8 @@ class TrainConfig:
     Args:
         steps: stop after this many optimiser steps, whatever `epochs` says; None: by epochs only.
         batch_size: clips per process and step before accumulation.
+        evaluate_every: steps between looks at the valid split, the last step included; 0: never, None: after
+            each epoch.
         freeze_temporal_encoder_steps: the temporal encoder learns nothing before this step.
     """
 
@@ -229,9 +174,35 @@ class TrainConfig:
     seed: int = 42
     log_every: int = 10
     checkpoint_every: int = 500
-    evaluate_every: int = 0
+    evaluate_every: int | None = 0
     evaluate_samples: int | None = None
     freeze_temporal_encoder_steps: int = 0
+
+
+@dataclass
+class PretrainConfig:
+    """Training on images with sentences before the training on videos (R2-VOS, supplement C).
+
+    What is not here is as in the training on videos, which then starts from the weights that were best on the
+    images' split val.
+
+    Args:
+        epochs: 0: no pre-training.
+        steps: stop after this many optimiser steps, whatever `epochs` says; None: by epochs only.
+        images: name of a dataset of images.
+        root: its folder.
+        batch_size: images per process and step before accumulation.
+        evaluate_every, evaluate_samples: as in `train`.
+    """
+
+    epochs: int = 0
+    steps: int | None = None
+    images: str = "refcoco-joint"
+    root: str | None = None
+    batch_size: int = 1
+    evaluate_every: int | None = None
+    evaluate_samples: int | None = None
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
 @dataclass
@@ -277,6 +248,7 @@ class R2VOSExperimentConfig:
     init: R2VOSInitConfig = field(default_factory=R2VOSInitConfig)
     data: R2VOSDataConfig = field(default_factory=R2VOSDataConfig)
     loss: R2VOSLossConfig = field(default_factory=R2VOSLossConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     inference: R2VOSInferenceConfig = field(default_factory=R2VOSInferenceConfig)

@@ -11,6 +11,7 @@ from rvos_edu.config import (
     LossConfig,
     MTTRConfig,
     OptimizerConfig,
+    PretrainConfig,
     R2VOSConfig,
     R2VOSLossConfig,
     TemporalEncoderConfig,
@@ -51,11 +52,12 @@ def check_values(config: AnyExperiment) -> None:
         if config.data.negatives_per_clip is not None:
             at_least("data.negatives_per_clip", config.data.negatives_per_clip, 0)
         between("inference.align_threshold", config.inference.align_threshold, 0.0, 1.0)
-        kind, source = config.model.frame_encoder.kind, config.init.frame_encoder
-        readable = source is None or kind == "video-swin"
-        require(readable, "init.frame_encoder", source, f"null: weights of kind {kind!r} cannot be read yet")
+        source = config.init.frame_encoder
+        there = source is None or config.model.frame_encoder.kind != "none"
+        require(there, "init.frame_encoder", source, "null: model.frame_encoder.kind is 'none'")
+        _check_pretrain(config.pretrain)
     _check_data(config.data)
-    _check_optimizer(config.optimizer)
+    _check_optimizer("optimizer", config.optimizer)
     _check_train(config.train)
     _check_inference(config.inference)
 
@@ -156,27 +158,36 @@ def _check_r2vos_loss(loss: R2VOSLossConfig) -> None:
     one_of("loss.normalise", loss.normalise, NORMALISERS)
 
 
-def _check_optimizer(optimizer: OptimizerConfig) -> None:
+def _check_optimizer(key: str, optimizer: OptimizerConfig) -> None:
     for name in ("lr", "clip_norm", "factor"):
-        positive(f"optimizer.{name}", getattr(optimizer, name))
-    for name in ("lr_temporal_encoder", "weight_decay"):
-        not_negative(f"optimizer.{name}", getattr(optimizer, name))
-    one_of("optimizer.schedule", optimizer.schedule, SCHEDULES)
-    at_least("optimizer.warmup_steps", optimizer.warmup_steps, 0)
+        positive(f"{key}.{name}", getattr(optimizer, name))
+    for name in ("lr_temporal_encoder", "lr_text_encoder", "weight_decay"):
+        not_negative(f"{key}.{name}", getattr(optimizer, name))
+    one_of(f"{key}.schedule", optimizer.schedule, SCHEDULES)
+    at_least(f"{key}.warmup_steps", optimizer.warmup_steps, 0)
     milestones = optimizer.milestones
     rising = all(a < b for a, b in zip([0, *milestones], milestones, strict=False))
-    require(rising, "optimizer.milestones", milestones, "rising epochs, the first at least 1")
+    require(rising, f"{key}.milestones", milestones, "rising epochs, the first at least 1")
 
 
 def _check_train(train: TrainConfig) -> None:
     for name in ("epochs", "batch_size", "accumulate", "log_every", "checkpoint_every"):
         at_least(f"train.{name}", getattr(train, name), 1)
-    for name in ("steps", "evaluate_samples"):
+    for name, minimum in (("steps", 1), ("evaluate_samples", 1), ("evaluate_every", 0)):
         if getattr(train, name) is not None:
-            at_least(f"train.{name}", getattr(train, name), 1)
-    for name in ("workers", "seed", "evaluate_every", "freeze_temporal_encoder_steps"):
+            at_least(f"train.{name}", getattr(train, name), minimum)
+    for name in ("workers", "seed", "freeze_temporal_encoder_steps"):
         at_least(f"train.{name}", getattr(train, name), 0)
     one_of("train.precision", train.precision, PRECISIONS)
+
+
+def _check_pretrain(pretrain: PretrainConfig) -> None:
+    at_least("pretrain.epochs", pretrain.epochs, 0)
+    at_least("pretrain.batch_size", pretrain.batch_size, 1)
+    for name in ("steps", "evaluate_every", "evaluate_samples"):
+        if getattr(pretrain, name) is not None:
+            at_least(f"pretrain.{name}", getattr(pretrain, name), 1)
+    _check_optimizer("pretrain.optimizer", pretrain.optimizer)
 
 
 def _check_inference(inference: InferenceConfig) -> None:

@@ -16,7 +16,7 @@ PACKAGE = Path(rvos_edu.__file__).parent
 ROOT = PACKAGE.parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    {"errors", "structures", "config"},
+    {"errors", "structures", "config", "config_models"},
     {"files", "config_checks", "config_rules", "nn", "losses", "matching", "boxes", "cycle", "voting"}
     | {"postprocess"},
     {"models", "presets"},

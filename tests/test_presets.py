@@ -17,10 +17,11 @@ REF_YOUTUBE_VOS = {"mttr-ref-ytvos-w8": (8, 1), "mttr-ref-ytvos-w12": (12, 1)}
 PAPER = {**A2D, **JHMDB, **REF_YOUTUBE_VOS}
 NANO = ["nano-mttr", "nano-mttr-level1"]
 R2VOS = ["nano-r2vos"]
+R2VOS_PAPER = [f"r2vos-ref-ytvos{end}" for end in ("", "-published", "-vswin-t", "-vswin-s", "-vswin-b")]
 
 
 def test_every_preset_is_listed_and_carries_its_own_name() -> None:
-    assert preset_names() == sorted([*PAPER, *NANO, *R2VOS])
+    assert preset_names() == sorted([*PAPER, *NANO, *R2VOS, *R2VOS_PAPER])
     assert [load_config(name).name for name in preset_names()] == preset_names()
 
 
@@ -82,6 +83,9 @@ def test_each_architecture_has_keys_of_its_own() -> None:
         ("model.d_model", "100", "a multiple of 32"),
         ("model.frame_encoder.kind", "vit", "'timm' or 'video-swin' or 'none'"),
         ("inference.align_threshold", "1.5", "between 0 and 1"),
+        ("pretrain.evaluate_every", "0", "at least 1"),
+        ("pretrain.optimizer.milestones", "[10, 8]", "rising epochs"),
+        ("pretrain.optimizer.lr", "0", "above 0"),
     ],
 )
 def test_impossible_values_of_r2vos_name_their_key(key: str, value: str, part: str) -> None:
@@ -89,9 +93,12 @@ def test_impossible_values_of_r2vos_name_their_key(key: str, value: str, part: s
         load_config("nano-r2vos", [f"--{key}={value}"])
 
 
-def test_weights_that_cannot_be_read_are_not_passed_over() -> None:
-    with pytest.raises(ConfigError, match="init.frame_encoder must be null: weights of kind 'timm'"):
-        load_config("nano-r2vos", ["--model.frame_encoder.kind", "timm"])
+def test_weights_of_a_part_that_is_not_there() -> None:
+    none = ["--model.frame_encoder.kind", "none", "--model.frame_encoder.channels", "[8, 16]"]
+    with pytest.raises(ConfigError, match="init.frame_encoder must be null: model.frame_encoder.kind is 'no"):
+        load_config("nano-r2vos", none)
+    assert load_config("nano-r2vos", [*none, "--init.frame_encoder="]).init.frame_encoder is None
+    assert load_config("r2vos-ref-ytvos").init.frame_encoder == "timm"
 
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
@@ -311,6 +318,16 @@ def test_no_number_may_be_negative(key: str) -> None:
     """Also a guard: a key added later needs its check."""
     with pytest.raises(ConfigError, match=f"^{key} must be"):
         load_config("mttr-a2d-w8", [f"--{key}=-1"])
+
+
+@pytest.mark.parametrize(
+    "key", [k for k, kind in known_keys("r2vos").items() if kind in (int, float, int | None)]
+)
+def test_no_number_of_r2vos_may_be_negative(key: str) -> None:
+    temporal = key.startswith("model.frame_encoder.video_swin.")
+    preset = "r2vos-ref-ytvos-vswin-t" if temporal else "r2vos-ref-ytvos"
+    with pytest.raises(ConfigError, match=f"^{key} must be"):
+        load_config(preset, [f"--{key}=-1"])
 
 
 @pytest.mark.parametrize("name", NANO)

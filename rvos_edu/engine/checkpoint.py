@@ -30,7 +30,7 @@ from rvos_edu.models.pretrained import load_weights
 KEPT = 2
 # A resumed run may be longer, elsewhere, or watched otherwise; everything else decides its numbers.
 MAY_DIFFER = re.compile(
-    r"name|inference\..*|data\.root|data\.valid_split"
+    r"name|inference\..*|data\.root|data\.valid_split|pretrain\.root"
     r"|train\.(epochs|steps|workers|log_every|checkpoint_every|evaluate_every|evaluate_samples)"
 )
 
@@ -131,10 +131,18 @@ def load_checkpoint(path: Path, state: RunState) -> None:
 
 
 def check_same_run(path: Path, saved: dict[str, Any], state: RunState) -> None:
-    """Raise ConfigError or CheckpointError unless `saved` can be continued exactly."""
+    """Raise ConfigError or CheckpointError unless `saved` can be continued exactly.
+
+    A checkpoint from before a key existed was made with its default.
+    """
+    defaults = asdict(type(state.config)())
+    old_values, new_values = _filled(saved["config"], defaults), asdict(state.config)
+    sections = [values.get("pretrain") for values in (old_values, new_values)]
+    if all(section is not None and section["epochs"] == 0 for section in sections):
+        old_values["pretrain"] = new_values["pretrain"]  # without epochs the rest of it decides nothing
     differing = [
         f"{key} was {old!r}, is {new!r}"
-        for key, old, new in _differences(saved["config"], asdict(state.config))
+        for key, old, new in _differences(old_values, new_values)
         if not MAY_DIFFER.fullmatch(key)
     ]
     if any(text.startswith("model.") for text in differing):
@@ -216,6 +224,15 @@ def _set_generator_states(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
+
+
+def _filled(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Nested values; what they lack is taken from the defaults."""
+    filled = {**defaults, **values}
+    for key, inner in defaults.items():
+        if isinstance(inner, dict) and isinstance(filled[key], dict):
+            filled[key] = _filled(filled[key], inner)
+    return filled
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

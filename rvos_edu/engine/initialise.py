@@ -10,17 +10,18 @@ from pathlib import Path
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from rvos_edu.checkpoints import load_kinetics_video_swin
+from rvos_edu.checkpoints import load_kinetics_video_swin, load_timm
 from rvos_edu.config import (
     AnyExperiment,
     AnyModelConfig,
     DataConfig,
     ExperimentConfig,
+    R2VOSExperimentConfig,
     TemporalEncoderConfig,
     TextEncoderConfig,
 )
 from rvos_edu.data import ClipDataset, GroupedClips, load, train_transform
-from rvos_edu.errors import CheckpointError, ConfigError
+from rvos_edu.errors import CheckpointError, ConfigError, RVOSError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
     CONFIG_FILE,
@@ -32,37 +33,63 @@ from rvos_edu.models.pretrained import (
 from rvos_edu.models.registry import MODELS
 
 
-def initial_model(config: AnyExperiment) -> VideoModel:
-    """The model of `config.model`, its parts read from where `config.init` says, the rest random.
+def initial_model(config: AnyExperiment, *, start: str | Path | None = None) -> VideoModel:
+    """The model that training begins with: its parts from where `config.init` says, the rest random.
 
-    MTTR: section C.1 and C.4; R2-VOS: supplement, section C.
+    The text encoder is frozen unless it has a learning rate. MTTR: section C.1 and C.4; R2-VOS: supplement,
+    section C.
+
+    Args:
+        start: a whole model that is read instead of what `config.init` names.
 
     Raises:
-        ConfigError: if `init.model` has other sizes than `config.model`; names the keys.
+        ConfigError: if a whole model has other sizes than `config.model`, names the keys; or if nothing in
+            the model sees frames.
         CheckpointError: if a part is missing, damaged or of other sizes; names the keys.
     """
-    init, kind = config.init, MODELS[config.architecture]
-    if init.model is not None:
-        trained = kind.from_pretrained(init.model)
-        _check_sizes(init.model, trained.config, config.model)
-        model = _build(config, trained.tokenizer)  # with this run's dropout
-        load_weights(model, trained.state_dict(), source=init.model)
-        return model
+    if isinstance(config, R2VOSExperimentConfig) and config.model.frame_encoder.kind == "none":
+        raise ConfigError("model.frame_encoder.kind must be 'timm' or 'video-swin' to train, got 'none'")
+    whole = start or config.init.model
+    model = _from_parts(config) if whole is None else _from_model(config, whole)
+    model.text_encoder.requires_grad_(config.optimizer.lr_text_encoder > 0)
+    return model
+
+
+def _from_model(config: AnyExperiment, source: str | Path) -> VideoModel:
+    trained = MODELS[config.architecture].from_pretrained(source)
+    _check_sizes(source, trained.config, config.model)
+    model = _build(config, trained.tokenizer)  # with this run's dropout
+    load_weights(model, trained.state_dict(), source=source)
+    return model
+
+
+def _from_parts(config: AnyExperiment) -> VideoModel:
+    init = config.init
     model = _build(config, find_model(init.text_encoder or config.model.text_encoder.source))
     if init.text_encoder is not None:
         weights = read_roberta(init.text_encoder, config.model.text_encoder)
         load_weights(model.text_encoder.roberta, weights, source=init.text_encoder)
     if isinstance(config, ExperimentConfig):
         _load_video_swin(model, config.init.temporal_encoder, config.model.temporal_encoder)
-    elif config.model.frame_encoder.kind == "video-swin":
-        _load_video_swin(model, config.init.frame_encoder, config.model.frame_encoder.video_swin)
+        return model
+    encoder, source = config.model.frame_encoder, config.init.frame_encoder
+    if encoder.kind == "video-swin":
+        _load_video_swin(model, source, encoder.video_swin)
+    elif source is not None:
+        weights = load_timm(source, name=encoder.name).state_dict()
+        load_weights(model.get_submodule(model.vision), weights, source=source)
     return model
 
 
 def _build(config: AnyExperiment, tokenizer: PreTrainedTokenizerFast | Path | None) -> VideoModel:
     if isinstance(config, ExperimentConfig):
         return MTTR(config.model, tokenizer=tokenizer)
-    return R2VOS(config.model, tokenizer=tokenizer)
+    try:
+        return R2VOS(config.model, tokenizer=tokenizer)
+    except RVOSError:
+        raise
+    except ValueError as error:  # what timm alone knows
+        raise ConfigError(f"model: {error}") from error
 
 
 def _load_video_swin(model: VideoModel, source: str | None, sizes: TemporalEncoderConfig) -> None:
@@ -125,9 +152,12 @@ def load_split(data: DataConfig, split: str, *, window: int | None = None) -> Cl
     )
 
 
-def _check_sizes(source: str, found: AnyModelConfig, wanted: AnyModelConfig) -> None:
+def _check_sizes(source: str | Path, found: AnyModelConfig, wanted: AnyModelConfig) -> None:
     """Sizes must agree; where the text encoder came from does not matter, nor do dropout rates."""
     old, new = (_flat(asdict(config)) for config in (found, wanted))
+    for sizes in (old, new):
+        if name := sizes.get("frame_encoder.name"):
+            sizes["frame_encoder.name"] = str(name).split(".")[0]  # a tag of timm names weights
     free = {
         "text_encoder.source",
         "dropout",
@@ -137,7 +167,7 @@ def _check_sizes(source: str, found: AnyModelConfig, wanted: AnyModelConfig) -> 
     wrong = [f"model.{key} is {new[key]}, there {old[key]}" for key in new if old[key] != new[key]]
     wrong = [text for text in wrong if text.split()[0].removeprefix("model.") not in free]
     if wrong:
-        raise ConfigError(f"init.model {source!r} is of another architecture: {'; '.join(wrong)}")
+        raise ConfigError(f"init.model {str(source)!r} is of another architecture: {'; '.join(wrong)}")
 
 
 def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""AdamW with two learning rates, and its schedule as a plain function of the step (MTTR, section C.4)."""
+"""AdamW with its learning rates, and their schedule as a plain function of the step (MTTR, section C.4)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from torch.optim import AdamW, Optimizer
 from rvos_edu.config import OptimizerConfig
 
 VISION = ("temporal_encoder.", "frame_encoder.")  # the part that sees frames, of MTTR and of R2-VOS
+TEXT = "text_encoder."
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
-    """AdamW with two groups: the part that sees frames, and everything else that learns.
+    """AdamW with a group for the part that sees frames, one for the text encoder, one for everything else.
 
-    The frozen text encoder (parameters without gradient) is in neither group. Call this before
-    that part is frozen for the first steps. Each group keeps its own `base_lr`.
+    What is frozen, mostly the text encoder, is in no group. Call this before the part that sees frames is
+    frozen for the first steps. Each group keeps its own `base_lr`.
 
     Source: MTTR, section C.4.
     """
-    groups: dict[str, list[nn.Parameter]] = {"rest": [], "vision": []}
+    groups: dict[str, list[nn.Parameter]] = {"rest": [], "vision": [], "text": []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            inside = name.startswith(VISION)
-            groups["vision" if inside else "rest"].append(parameter)
-    rates = {"rest": config.lr, "vision": config.lr_temporal_encoder}
+            part = "vision" if name.startswith(VISION) else "text" if name.startswith(TEXT) else "rest"
+            groups[part].append(parameter)
+    rates = {"rest": config.lr, "vision": config.lr_temporal_encoder, "text": config.lr_text_encoder}
     parameters = [
         {"params": groups[name], "base_lr": rate, "lr": rate} for name, rate in rates.items() if groups[name]
     ]

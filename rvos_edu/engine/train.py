@@ -10,36 +10,34 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
+from accelerate.utils import InitProcessGroupKwargs, set_seed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.config_checks import check_values
 from rvos_edu.data import ClipDataset
-from rvos_edu.engine.batches import BatchPlan, load_batches
-from rvos_edu.engine.checkpoint import (
-    RunState,
-    complete_checkpoints,
-    load_checkpoint,
-    newest_checkpoint,
-    save_checkpoint,
-)
+from rvos_edu.engine.batches import load_batches
+from rvos_edu.engine.checkpoint import RunState, complete_checkpoints, load_checkpoint, save_checkpoint
 from rvos_edu.engine.evaluate import quick_score
-from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
+from rvos_edu.engine.initialise import initial_model
 from rvos_edu.engine.interruption import Interruption
 from rvos_edu.engine.logs import RunLog
 from rvos_edu.engine.objective import Objective, build_objective
 from rvos_edu.engine.optimizer import Schedule, build_optimizer
+from rvos_edu.engine.phases import Phase, PhaseData, open_data, phases_to_do
 from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.files import atomic_write
 from rvos_edu.presets import to_yaml
 from rvos_edu.structures import VideoBatch
+
+PATIENCE = timedelta(hours=2)  # of processes that wait while the main one evaluates; else 10 minutes on GPUs
 
 
 class TrainingError(RVOSError):
@@ -50,11 +48,12 @@ def train(config: AnyExperiment, *, out: Path, resume: bool = False) -> Path:
     """Train the model of a configuration; returns `out/model`, which `from_pretrained` reads.
 
     `out` receives config.yaml, metrics.jsonl, tensorboard/, checkpoints/step-<n>/ (the last two) and model/
-    (the best J&F on the valid split if that is evaluated, else the newest). Started by `accelerate launch`
-    or `torchrun` it shares each step's clips among the processes: the same clips and the same gradients as
-    one process with the whole batch. Processes may hold different numbers of expressions and instances:
-    every rank divides its sums by the mean count over ranks, so that the mean of the ranks' gradients is
-    the global one.
+    (the best J&F on the valid split if that is evaluated, else the newest). A pre-training on images has all
+    of these in `out/pretrain`, and its model/ is what the training on videos starts from. Started by
+    `accelerate launch` or `torchrun` it shares each step's clips among the processes: the same clips and the
+    same gradients as one process with the whole batch. Processes may hold different numbers of expressions
+    and instances: every rank divides its sums by the mean count over ranks, so that the mean of the ranks'
+    gradients is the global one.
 
     Args:
         config: the experiment; see `rvos_edu.presets.load_config`.
@@ -64,37 +63,46 @@ def train(config: AnyExperiment, *, out: Path, resume: bool = False) -> Path:
     Raises:
         ConfigError: impossible values, a run that exists already, another config on resume.
         CheckpointError: nothing to resume, damaged checkpoint, other architecture.
-        DataError: missing or unfit data.
+        DataError: missing or unfit data, of any phase, before the first one begins.
         TrainingError: non-finite loss or gradient; the last good checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, when the checkpoint has been written.
     """
     check_values(config)
     out = Path(out)
-    start = _starting_point(out, resume)
+    phases = phases_to_do(config, out, resume=resume)
+    processes = _accelerator(config).num_processes
+    data = [open_data(phase, processes) for phase in phases]
+    for phase, own in zip(phases, data, strict=True):
+        _train_phase(phase, own, run={out: config, phase.out: phase.config})
+    return out / "model"
+
+
+def _train_phase(phase: Phase, data: PhaseData, *, run: dict[Path, AnyExperiment]) -> None:
+    """One training from its first step, or from its checkpoint; `run`: what goes into each config.yaml."""
+    config, plan = phase.config, data.plan
     accelerator = _accelerator(config)
     set_seed(config.train.seed)
-    data, clips = training_clips(config)
-    valid = validation_videos(config) if config.train.evaluate_every else None
-    state = _first_state(config, accelerator, clips)
+    state = _first_state(phase, accelerator, data)
     set_seed(config.train.seed + accelerator.process_index)  # each process its own dropout
-    if start is not None:
-        load_checkpoint(start, state)
-    plan, rank, main = state.plan, accelerator.process_index, accelerator.is_main_process
+    if phase.checkpoint is not None:
+        load_checkpoint(phase.checkpoint, state)
+    rank, main = accelerator.process_index, accelerator.is_main_process
     total = config.train.steps or config.train.epochs * plan.steps_per_epoch
     steps = range(state.progress.step, total)
-    batches = load_batches(data, plan, steps=steps, rank=rank, workers=config.train.workers)
-    objective = build_objective(config, accelerator, data)
+    batches = load_batches(data.clips, plan, steps=steps, rank=rank, workers=config.train.workers)
+    objective = build_objective(config, accelerator, data.clips)
     schedule = Schedule(config.optimizer, plan.steps_per_epoch, total)
-    log = RunLog(out, step=steps.start, total=total, enabled=main)
+    log = RunLog(phase.out, step=steps.start, total=total, enabled=main)
     with log, Interruption() as interruption, _without_false_alarms():
         if main:
-            _write_config(out, config)
+            for folder, settings in run.items():
+                _write_config(folder, settings)
         log.say(
             f"Training {config.name}: {total} steps of {plan.clips_per_step} clips, {plan.steps_per_epoch} "
-            f"steps per epoch, on {plan.processes} x {accelerator.device.type}. Results go to {out.resolve()}"
+            f"steps per epoch, on {plan.processes} x {accelerator.device.type}. "
+            f"Results go to {phase.out.resolve()}"
         )
-        _Loop(state, objective, schedule, log, interruption, out, valid).run(batches, steps)
-    return out / "model"
+        _Loop(state, objective, schedule, log, interruption, phase.out, data.valid).run(batches, steps)
 
 
 @dataclass
@@ -187,7 +195,8 @@ class _Loop:
     def _keep(self, *, last: bool, stop: bool) -> None:
         """Evaluate and save where it is time to."""
         config, step = self.state.config.train, self.state.progress.step
-        if self.valid is not None and (step % config.evaluate_every == 0 or last):
+        every = config.evaluate_every or self.state.plan.steps_per_epoch  # without 0 there is a valid split
+        if self.valid is not None and (step % every == 0 or last):
             self._evaluate(self.valid)
         if step % config.checkpoint_every == 0 or last or stop:
             if self.valid is None:
@@ -219,13 +228,11 @@ class _Loop:
         return f"the last good checkpoint is {found[0]}" if found else "no checkpoint had been written yet"
 
 
-def _first_state(config: AnyExperiment, accelerator: Accelerator, clips: list[int]) -> RunState:
-    """A run before its first step."""
-    train, processes = config.train, accelerator.num_processes
-    plan = BatchPlan(clips, train.batch_size, train.accumulate, processes, train.seed)
-    model = initial_model(config).to(accelerator.device)
-    optimizer = accelerator.prepare_optimizer(build_optimizer(model, config.optimizer))
-    return RunState(config, accelerator, model, optimizer, plan)
+def _first_state(phase: Phase, accelerator: Accelerator, data: PhaseData) -> RunState:
+    """A phase before its first step."""
+    model = initial_model(phase.config, start=phase.start).to(accelerator.device)
+    optimizer = accelerator.prepare_optimizer(build_optimizer(model, phase.config.optimizer))
+    return RunState(phase.config, accelerator, model, optimizer, data.plan)
 
 
 def _wrap(state: RunState, *, learn_vision: bool) -> nn.Module:
@@ -254,23 +261,13 @@ def _without_false_alarms() -> Iterator[None]:
         yield
 
 
-def _starting_point(out: Path, resume: bool) -> Path | None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file: expected the name of a folder for the run")
-    if resume:
-        return newest_checkpoint(out)
-    found = complete_checkpoints(out)
-    if found:
-        raise ConfigError(
-            f"{out} already holds a run ({found[0].name}); continue it with --resume or choose another folder"
-        )
-    return None
-
-
 def _accelerator(config: AnyExperiment) -> Accelerator:
     """A fresh Accelerator: a notebook may train twice in one process with different precisions."""
     AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=config.train.precision)
+    accelerator = Accelerator(
+        mixed_precision=config.train.precision,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
     if config.train.precision == "fp16" and accelerator.device.type == "cpu":
         raise ConfigError(
             "train.precision 'fp16' needs a GPU, this machine offers a CPU only: use 'bf16' or 'no'"

@@ -1,4 +1,4 @@
-"""Text encoder: frozen RoBERTa, then a trained projection (MTTR, sections 3.2 and C.4)."""
+"""Text encoder: RoBERTa, mostly frozen, then a trained projection (MTTR, sections 3.2 and C.4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
@@ -55,7 +54,9 @@ def load_tokenizer(source: str | Path) -> Any:
 
 
 class TextEncoder(nn.Module):
-    """RoBERTa without pooler; always frozen, without gradients and without dropout.
+    """RoBERTa without pooler; frozen, without gradients and without dropout, until something unfreezes it.
+
+    `requires_grad_(True)` does: R2-VOS lets it learn in the pre-training on images (supplement, section C).
 
     Args:
         config: sizes.
@@ -88,11 +89,15 @@ class TextEncoder(nn.Module):
         """Longest sentence in tokens, start and end tokens included."""
         return self.config.max_positions - RESERVED_POSITIONS
 
-    def train(self, mode: bool = True) -> TextEncoder:
-        """Stay in evaluation mode: a frozen encoder gives the same features for the same words."""
-        return super().train(False)
+    @property
+    def learns(self) -> bool:
+        """Whether it is not frozen."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
-    @torch.no_grad()
+    def train(self, mode: bool = True) -> TextEncoder:
+        """Frozen, it stays in evaluation mode: the same features for the same words."""
+        return super().train(mode and self.learns)
+
     def forward(self, expressions: Expressions) -> TextFeatures:
         """Last hidden states of all tokens.
 

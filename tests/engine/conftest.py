@@ -18,9 +18,14 @@ from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 from rvos_edu.config import (
     DataConfig,
     ExperimentConfig,
+    FrameEncoderConfig,
     InitConfig,
     MTTRConfig,
     OptimizerConfig,
+    R2VOSConfig,
+    R2VOSDataConfig,
+    R2VOSExperimentConfig,
+    R2VOSInitConfig,
     TemporalEncoderConfig,
     TextEncoderConfig,
     TrainConfig,
@@ -141,4 +146,32 @@ def tiny(tree: Path, text_encoder: Path) -> ExperimentConfig:
         ),
         optimizer=OptimizerConfig(schedule="cosine", warmup_steps=2, lr=1e-3, lr_temporal_encoder=5e-4),
         train=TrainConfig(steps=6, batch_size=2, workers=0, log_every=1, checkpoint_every=2),
+    )
+
+
+@pytest.fixture
+def tiny_r2vos(tiny: ExperimentConfig, text_encoder: Path) -> R2VOSExperimentConfig:
+    """The same run of a tiny R2-VOS; each clip is also asked false sentences of the next one."""
+    return R2VOSExperimentConfig(
+        name="tiny",
+        model=R2VOSConfig(
+            frame_encoder=FrameEncoderConfig(kind="video-swin", video_swin=tiny.model.temporal_encoder),
+            text_encoder=tiny.model.text_encoder,
+            d_model=32,
+            heads=2,
+            feedforward=32,
+            encoder_layers=1,
+            points=2,
+            filters=2,
+            reconstruction_layers=1,
+            reconstruction_feedforward=32,
+            decoder_layers=2,
+            queries=3,
+            mask_dim=8,
+            dropout=0.1,
+        ),
+        init=R2VOSInitConfig(text_encoder=str(text_encoder)),
+        data=R2VOSDataConfig(**vars(tiny.data)),
+        optimizer=tiny.optimizer,
+        train=tiny.train,
     )

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, FrameEncoderConfig, R2VOSExperimentConfig
 from rvos_edu.engine.initialise import initial_model, training_clips, validation_videos
 from rvos_edu.errors import CheckpointError, ConfigError
 
@@ -67,6 +68,35 @@ def test_temporal_encoder_from_kinetics_weights(tiny: ExperimentConfig, tmp_path
     deeper = replace(tiny.model.temporal_encoder, depths=[2, 1, 1])
     with pytest.raises(CheckpointError, match="does not fit this architecture.* missing"):
         initial_model(replace(config, model=replace(config.model, temporal_encoder=deeper)))
+
+
+def test_frame_encoder_from_weights_of_timm(tiny_r2vos: R2VOSExperimentConfig, tmp_path: Path) -> None:
+    name, path = "mobilenetv3_small_050", tmp_path / "mobilenet.safetensors"
+    torch.manual_seed(5)
+    whole = {key: tensor.clone() for key, tensor in timm.create_model(name).state_dict().items()}
+    save_file(whole, path)
+    model = replace(tiny_r2vos.model, frame_encoder=FrameEncoderConfig(name=name))
+    config = replace(tiny_r2vos, model=model, init=replace(tiny_r2vos.init, frame_encoder=str(path)))
+    own = initial_model(config).frame_encoder.state_dict()
+    assert len(own) > 100
+    assert all(torch.equal(own[key], whole[key.removeprefix("body.")]) for key in own)
+    initial_model(config).save_pretrained(tmp_path / "model")
+    tagged = replace(model, frame_encoder=FrameEncoderConfig(name=f"{name}.lamb_in1k"))
+    again = replace(config, model=tagged, init=replace(config.init, model=str(tmp_path / "model")))
+    stem = initial_model(again).frame_encoder.state_dict()["body.conv_stem.weight"]
+    assert torch.equal(stem, whole["conv_stem.weight"])  # a tag names weights, not sizes
+    del whole["conv_stem.weight"]
+    save_file(whole, path)
+    with pytest.raises(CheckpointError, match=r"mobilenet.safetensors does not fit.*body\.conv_stem\.weight"):
+        initial_model(config)
+
+
+def test_only_a_text_encoder_with_a_rate_learns(tiny_r2vos: R2VOSExperimentConfig) -> None:
+    for rate in (0.0, 1e-5):
+        optimizer = replace(tiny_r2vos.optimizer, lr_text_encoder=rate)
+        text = initial_model(replace(tiny_r2vos, optimizer=optimizer)).train().text_encoder
+        assert all(parameter.requires_grad == (rate > 0) for parameter in text.parameters())
+        assert text(["the red square"]).words.requires_grad == text.roberta.training == (rate > 0)
 
 
 def test_a_whole_model(tiny: ExperimentConfig, tmp_path: Path) -> None:

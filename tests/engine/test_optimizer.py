@@ -28,6 +28,14 @@ def test_groups_of_the_paper() -> None:
     assert {id(p) for p in rest["params"]} == {id(p) for p in expected}
 
 
+def test_a_text_encoder_that_learns_has_its_own_rate() -> None:
+    module = model()
+    module["text_encoder"].requires_grad_(True)
+    groups = build_optimizer(module, OptimizerConfig(lr_text_encoder=1e-5)).param_groups
+    assert [group["lr"] for group in groups] == [1e-4, 5e-5, 1e-5]
+    assert {id(p) for p in groups[2]["params"]} == {id(p) for p in module["text_encoder"].parameters()}
+
+
 def test_a_frozen_text_encoder_never_moves() -> None:
     module = model()
     before = module["text_encoder"].weight.clone()

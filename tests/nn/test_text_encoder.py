@@ -40,6 +40,17 @@ def test_frozen_and_without_dropout_even_in_training(encoder: TextEncoder) -> No
     assert first.equal(second) and not first.requires_grad and not first.is_inference()
 
 
+def test_unfrozen_it_learns_and_drops_in_training_only() -> None:
+    own = TextEncoder(tiny_config().text_encoder, tiny_tokenizer()).requires_grad_(True).train()
+    assert own.learns and all(module.training for module in own.modules())
+    first, second = own(["the red circle"]).words, own(["the red circle"]).words
+    assert not first.equal(second)
+    first.sum().backward()
+    assert all(p.grad is not None for p in own.parameters())
+    own.eval()
+    assert own(["a square"]).words.equal(own(["a square"]).words)
+
+
 def test_padding_words_change_nothing(encoder: TextEncoder) -> None:
     alone = encoder(["a square"]).words[0]
     together = encoder(["a square", "the red circle moving left"]).words[0, : len(alone)]
