@@ -62,12 +62,12 @@ def gradients(out: Path, step: int = 1) -> list[Tensor]:
     return [10 * moments[index]["exp_avg"] for index in sorted(moments)]
 
 
-def assert_close(alone: list[Tensor], together: list[Tensor]) -> None:
-    """To 1e-5 of the largest entry of each tensor (of 1e-3 of the largest of all, where that is more)."""
+def assert_close(alone: list[Tensor], together: list[Tensor], *, floor: float = 1e-3) -> None:
+    """To 1e-5 of the largest entry of each tensor (of `floor` of the largest of all, where that is more)."""
     largest = max(float(g.abs().max()) for g in alone)
     assert len(alone) == len(together)
     for one, two in zip(alone, together, strict=True):
-        scale = max(float(one.abs().max()), 1e-3 * largest)
+        scale = max(float(one.abs().max()), floor * largest)
         assert float((one - two).abs().max()) <= 1e-5 * scale
 
 
