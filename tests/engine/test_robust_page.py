@@ -88,7 +88,8 @@ def test_roc_figure_puts_the_pairs_of_all_seeds_into_one_curve() -> None:
     np.testing.assert_allclose(random.get_xdata(), [0, 0, 50, 50, 100])
     np.testing.assert_allclose(random.get_ydata(), [0, 50, 50, 100, 100])
     dots = [line.get_xydata() for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert [np.asarray(dot).tolist() for dot in dots] == [[[50, 50]], [[50, 0]], []]  # the last is the legend's
+    found = [np.asarray(dot).tolist() for dot in dots]
+    assert found == [[[50, 50]], [[50, 0]], []]  # the last is that of the legend
 
 
 def test_pairs_shown_are_the_largest_on_each_side_of_the_threshold() -> None:
