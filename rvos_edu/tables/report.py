@@ -222,8 +222,8 @@ def _add_false_sentence(page: Page, result: DemoResult) -> None:
     false = result.false
     page.heading("A sentence that fits nothing")
     page.text(
-        "MTTR always segments something, whatever is asked. R2-VOS says the sentence back from what it found "
-        "in the video, compares the two, and empties the masks where they do not agree."
+        "MTTR never asks whether a sentence fits the video. R2-VOS says the sentence back, as a vector, from "
+        "what it found in the video, compares the two, and empties the masks where they do not agree."
     )
     page.figure(false_picture(false))
     page.text(
