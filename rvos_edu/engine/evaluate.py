@@ -219,12 +219,12 @@ def _load(data: str, split: str, root: str | None, level: str, seed: int) -> Cli
 def _write(
     folder: Path, report: EvaluationReport, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
 ) -> None:
-    """`table.txt`, `evaluation.json`, `expressions.jsonl` and `index.html`, all or none."""
+    """The page and what `write_report` writes, all or nothing."""
     with result_dir(folder, marker=MARKER) as temporary:
         write_report(temporary, report)
         write_page(temporary / "index.html", report, model=model, dataset=dataset, config=config)
     print(report.table())
-    print(f"written: {folder}/index.html, table.txt, evaluation.json, expressions.jsonl")
+    print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
 def _summarise(

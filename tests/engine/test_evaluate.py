@@ -183,8 +183,9 @@ def test_the_command_writes_table_json_and_page(command: Path, capsys: pytest.Ca
     assert content["figures"]["swapped.drop"]["mean"] == 100.0
     assert "shuffled.right" in content["figures"]
     assert len((folder / "expressions.jsonl").read_text().splitlines()) == 4 + 5
-    table = (folder / "table.txt").read_text()
-    assert table in capsys.readouterr().out
+    table, printed = (folder / "table.txt").read_text(), capsys.readouterr().out
+    assert table in printed
+    assert "moving-shapes-test: evaluation.json, expressions.jsonl, index.html, table.txt\n" in printed
     assert "motion                  2   100.0" in table
     assert "J&F 90.0 (80.0 to 100.0), without voting" in table
     page = (folder / "index.html").read_text()

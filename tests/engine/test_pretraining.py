@@ -155,9 +155,7 @@ def test_videos_start_from_the_best_of_the_images(
     assert [r["event"] for r in records(tmp_path)] == ["train"] * 2
 
 
-@pytest.mark.parametrize(
-    ("scores", "step"), [([50.0, 50.0, 50.0], 1), ([10.0, 20.0, 30.0], 3), ([0.0, 0.0, 1e-3], 3)]
-)
+@pytest.mark.parametrize(("scores", "step"), [([50.0, 50.0, 50.0], 1), ([0.0, 20.0, 30.0], 3)])
 def test_the_first_of_the_best_is_chosen(
     scores: list[float], step: int, both: R2VOSExperimentConfig, started: Started, tmp_path: Path
 ) -> None:
