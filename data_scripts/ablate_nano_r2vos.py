@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 from rvos_edu.engine.evaluate import run as evaluate
+from rvos_edu.engine.logs import read_metrics
+from rvos_edu.errors import ConfigError
 from rvos_edu.files import atomic_write
 
 ROWS: dict[str, tuple[str, ...]] = {
@@ -40,7 +42,7 @@ WHAT = {
     "shipped": "as shipped: relational cycle, grounding, K = 3, negatives",
     "no-cycle": "cycle off",
     "point-wise": "cycle point-wise",
-    "no-grounding": "early grounding off",
+    "no-grounding": "early grounding off (the words still meet the pixels in the encoder)",
     "K-1": "K = 1",
     "K-2": "K = 2",
     "K-4": "K = 4",
@@ -55,6 +57,9 @@ COLUMNS = {
     "R hard, 1(A)": "robust.hard.r_filtered",
     "AUC hard": "robust.hard.auc",
 }
+UNTAUGHT = {
+    "no-negatives": ("R, 1(A)", "AUC", "R hard, 1(A)", "AUC hard")
+}  # of a classifier that never learned
 TEST_SEEDS = [101, 102, 103]
 LOGS = Path(__file__).parents[1] / "docs" / "training"
 COMMON = (
@@ -112,15 +117,18 @@ def tabulate(found: Mapping[str, Sequence[Mapping[str, float]]], *, steps: int) 
 
     Args:
         found: per row the figures of every training seed, each a mean over the test splits, in percent.
+        steps: of every run.
     """
     head = ["", "training seeds", *COLUMNS]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row, seeds in found.items():
-        cells = [_cell([figures[key] for figures in seeds if key in figures]) for key in COLUMNS.values()]
+        cells = [
+            "-" if name in UNTAUGHT.get(row, ()) else _cell([f[key] for f in seeds if key in f])
+            for name, key in COLUMNS.items()
+        ]
         lines.append(f"| {' | '.join([WHAT[row], str(len(seeds)), *cells])} |")
-    return "\n".join(
-        [*lines, "", f"{steps} steps of the full mixture each; means over {len(TEST_SEEDS)} test splits."]
-    )
+    said = f"{steps} steps of the full mixture each; means over {len(TEST_SEEDS)} test splits."
+    return "\n".join([*lines, "", said])
 
 
 def _cell(values: Sequence[float]) -> str:
@@ -130,15 +138,23 @@ def _cell(values: Sequence[float]) -> str:
     return f"{np.mean(values):.1f}{spread}"
 
 
-def collect(runs: Path) -> dict[str, list[dict[str, float]]]:
-    """The figures of every finished run, by row."""
+def collect(runs: Path) -> tuple[dict[str, list[dict[str, float]]], int]:
+    """The figures of every finished run, by row, and the steps that all of them had.
+
+    Raises:
+        ConfigError: if there is none, or they differ in length.
+    """
     found: dict[str, list[dict[str, float]]] = {}
+    steps: set[int] = set()
     for row in ROWS:
         for path in sorted(runs.glob(f"{row}-[0-9]*/evaluation/evaluation.json")):
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             figures = {name: value["mean"] for name, value in content["figures"].items()}
             found.setdefault(row, []).append(figures)
-    return found
+            steps.add(read_metrics(path.parents[1] / "metrics.jsonl")[-1]["step"])
+    if len(steps) != 1:
+        raise ConfigError(f"{runs} must hold finished runs of one length, got lengths {sorted(steps)}")
+    return found, steps.pop()
 
 
 def main() -> None:
@@ -163,8 +179,8 @@ def main() -> None:
                 train(folder, keys)
             if not (folder / "evaluation" / "evaluation.json").is_file():
                 evaluate(str(folder), seeds=TEST_SEEDS, out=str(folder / "evaluation"), swap_sentences=False)
-    found = collect(options.runs)
-    table = tabulate(found, steps=options.steps)
+    found, steps = collect(options.runs)
+    table = tabulate(found, steps=steps)
     for name, text in (("md", table), ("json", json.dumps(found, indent=1))):
         with atomic_write(LOGS / f"ablation-nano-r2vos.{name}") as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ def test_numbers_of_the_supplement(name: str) -> None:
 
 
 def test_numbers_of_the_published_code() -> None:
-    """REFERENCE.md B: another decoder, mask head, text encoder, four layers, lambdas, normalisation."""
+    """Another decoder, mask head, text encoder, four layers, lambdas, normalisation."""
     config = preset(PUBLISHED)
     model, loss = config.model, config.loss
     assert (loss.text, loss.angle, loss.align, loss.cls, loss.mask) == (1.0, 1.0, 1.0, 2.0, 1.0)

@@ -171,7 +171,10 @@ def _mismatches(scores: Sequence[ExpressionScore] | Sequence[FalsePairScore]) ->
 
 
 def _percent_r(negative_areas: Sequence[float], positive_areas: Sequence[float]) -> float | None:
-    r = 100 * robustness(negative_areas, positive_areas)
+    """R of mean areas, which is that of the sums if there are as many false pairs as true ones."""
+    if not negative_areas or not positive_areas:
+        return None
+    r = 100 * robustness([float(np.mean(negative_areas))], [float(np.mean(positive_areas))])
     return None if np.isnan(r) else r
 
 

@@ -34,6 +34,19 @@ def check_maps(maps: Sequence[Tensor], channels: Sequence[int]) -> None:
         raise ValueError(f"features must be {', '.join(expected)}, got {', '.join(map(str, shapes))}")
 
 
+def check_padding(padding: Tensor, sizes: Tensor | None, stride4: Tensor) -> None:
+    """Raise a ValueError unless padding is bool [B, H, W] and sizes [B, 2], for maps [B, T, C, H/4, W/4]."""
+    batch, rows, columns = len(stride4), *stride4.shape[-2:]
+    fits = padding.dtype == torch.bool and padding.ndim == 3 and len(padding) == batch
+    if not fits or [-(-side // 4) for side in padding.shape[1:]] != [rows, columns]:
+        raise ValueError(
+            f"padding must be bool [{batch}, H, W] with H/4, W/4 = {rows}, {columns} rounded up, "
+            f"got {padding.dtype} {list(padding.shape)}"
+        )
+    if sizes is not None and tuple(sizes.shape) != (batch, 2):
+        raise ValueError(f"sizes must be [{batch}, 2], got {list(sizes.shape)}")
+
+
 def check_indices(indices: Tensor, count: int, name: str, things: str) -> None:
     """Raise a ValueError unless `indices` is a non-empty list of numbers in 0..count-1."""
     if indices.ndim != 1 or not len(indices) or int(indices.min()) < 0 or int(indices.max()) >= count:

@@ -10,7 +10,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.config import R2VOSConfig
-from rvos_edu.models.inputs import check_frames, check_indices, check_maps, clip_of_sentence, shrink_padding
+from rvos_edu.models.inputs import (
+    check_frames,
+    check_indices,
+    check_maps,
+    check_padding,
+    clip_of_sentence,
+    shrink_padding,
+)
 from rvos_edu.models.pretrained import PretrainedModel
 from rvos_edu.models.r2vos_features import ClipFeatures, Grounded
 from rvos_edu.models.r2vos_parts import build_decoder, build_grounding, build_mask_head, build_sentence
@@ -176,6 +183,7 @@ class R2VOS(PretrainedModel):
         if padding is None:
             height, width = (4 * side for side in features[0].shape[-2:])
             padding = torch.zeros(batch, height, width, dtype=torch.bool, device=features[0].device)
+        check_padding(padding, sizes, features[0])
         if sizes is None:
             real = ~padding
             sizes = torch.stack([real.any(2).sum(1), real.any(1).sum(1)], dim=1)

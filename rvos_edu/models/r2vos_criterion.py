@@ -1,4 +1,4 @@
-"""Matching and losses of R2-VOS (supplement, section C; SPEC.md, B3 to B5 and part D)."""
+"""Matching and losses of R2-VOS (R2-VOS; supplement, section C)."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ def referred_truth(targets: Sequence[Target], grid: tuple[int, int], *, how: str
         padding = torch.zeros_like(cells[:, :1])
         boxed = torch.ones_like(visible)
     else:
-        cells = torch.stack([_majority(m, canvas, grid) for m in masks])
         padding = torch.stack([_outside(m, canvas, grid) for m in masks])
+        cells = torch.stack([_majority(m, canvas, grid) for m in masks]) & ~padding
         boxed = visible & (boxes[..., 2] > 0)  # visible, but lost on the way to this size: no box
     return Truth(cells.flatten(2).float(), padding.flatten(2), boxes, boxed.float(), visible.float())
 

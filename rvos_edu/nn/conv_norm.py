@@ -1,4 +1,4 @@
-"""Convolution and group norm that do not see padded pixels (R2-VOS, early grounding and mask features)."""
+"""Convolution and group norm that do not see padded pixels (R2-VOS, early grounding)."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rvos_edu.config import R2VOSExperimentConfig
+from rvos_edu.errors import ConfigError
 from rvos_edu.presets import load_config
 from tests.scripts import data_script
 
@@ -49,10 +50,27 @@ def test_the_table_has_means_and_ranges_over_training_seeds(tmp_path: Path) -> N
         folder.mkdir(parents=True)
         figures = {"overall.jf": {"mean": jf}, "robust.random.r": {"mean": 50.0}}
         (folder / "evaluation.json").write_text(json.dumps({"figures": figures}))
-    lines = ablation.tabulate(ablation.collect(tmp_path), steps=9).splitlines()
+        (tmp_path / name / "metrics.jsonl").write_text('{"event": "train", "step": 9}\n')
+    found, steps = ablation.collect(tmp_path)
+    lines = ablation.tabulate(found, steps=steps).splitlines()
     assert lines[2].split(" | ")[1:4] == ["2", "81.5 (80.0 to 83.0)", "50.0 (50.0 to 50.0)"]
     assert lines[3].split(" | ")[1:5] == ["1", "70.0", "50.0", "-"]
     assert lines[-1] == "9 steps of the full mixture each; means over 3 test splits."
+
+
+def test_runs_of_different_lengths_make_no_table(tmp_path: Path) -> None:
+    for name, step in (("shipped-1", 5), ("K-1-1", 6)):
+        (tmp_path / name / "evaluation").mkdir(parents=True)
+        (tmp_path / name / "evaluation" / "evaluation.json").write_text('{"figures": {}}')
+        (tmp_path / name / "metrics.jsonl").write_text(f'{{"event": "train", "step": {step}}}\n')
+    with pytest.raises(ConfigError, match=r"runs of one length, got lengths \[5, 6\]"):
+        ablation.collect(tmp_path)
+
+
+def test_a_classifier_that_never_learned_has_no_figures() -> None:
+    figures = {key: 50.0 for key in ablation.COLUMNS.values()}
+    line = ablation.tabulate({"no-negatives": [figures]}, steps=9).splitlines()[2]
+    assert line == "| negatives off | 1 | 50.0 | 50.0 | - | - | 50.0 | - | - |"
 
 
 def test_what_is_finished_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

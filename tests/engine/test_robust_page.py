@@ -76,9 +76,9 @@ def test_threshold_figure_is_the_mean_over_seeds() -> None:
     assert [lines["true sentences kept"][at[x]] for x in (0.1, 0.2, 0.4)] == [0, 50, 100]
     assert [lines["false sentences rejected"][at[x]] for x in (0.1, 0.4, 0.7)] == [100, 50, 0]
     assert np.isnan(lines["R, filtered"][at[0.1]])  # nothing is kept
-    assert lines["R, filtered"][at[0.4]] == pytest.approx((100 + 75) / 2)  # 1 - 0.25 / 1.0 at the second seed
+    assert lines["R, filtered"][at[0.4]] == pytest.approx((100 + 50) / 2)  # 1 - 0.25 / 0.5 at the second seed
     assert lines["J&F, filtered"][at[0.2]] == pytest.approx(35)
-    assert "75.0 R, filtered" in left.texts[0].get_text()  # at 0.25: 100 and 1 - 0.25 / 0.5
+    assert "50.0 R, filtered" in left.texts[0].get_text()  # at 0.25: 100 and 1 - 0.25 / 0.25
 
 
 def test_roc_figure_puts_the_pairs_of_all_seeds_into_one_curve() -> None:

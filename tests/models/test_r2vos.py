@@ -171,6 +171,29 @@ def test_bad_input(frames: torch.Tensor) -> None:
         model(frames[:, :0], SENTENCES)
 
 
+@pytest.mark.parametrize(
+    ("padding", "sizes", "message"),
+    [
+        (torch.zeros(2, 32, 48, dtype=torch.bool), None, r"bool \[1, H, W\] with H/4, W/4 = 8, 12"),
+        (torch.zeros(1, 7, 9, dtype=torch.bool), None, r"got torch.bool \[1, 7, 9\]"),
+        (torch.zeros(32, 48, dtype=torch.bool), None, r"got torch.bool \[32, 48\]"),
+        (torch.zeros(1, 32, 48), None, "got torch.float32"),
+        (
+            torch.zeros(1, 32, 48, dtype=torch.bool),
+            torch.tensor([32, 48]),
+            r"sizes must be \[1, 2\], got \[2\]",
+        ),
+    ],
+)
+def test_padding_of_own_features_must_fit(
+    padding: torch.Tensor, sizes: torch.Tensor | None, message: str
+) -> None:
+    model = tiny_r2vos()
+    maps = [torch.zeros(1, 2, c, 8 // 2**k, 12 // 2**k) for k, c in enumerate(model.channels)]
+    with pytest.raises(ValueError, match=message):
+        model.from_features(maps, SENTENCES[:1], padding, sizes)
+
+
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of"):
         R2VOS(tiny_r2vos_config(heads=5))
