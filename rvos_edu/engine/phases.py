@@ -114,10 +114,23 @@ def open_data(phase: Phase, processes: int) -> PhaseData:
 
     Raises:
         DataError: if it is missing or unfit.
-        ConfigError: if it does not fill one step.
+        ConfigError: if it does not fill one step, or R2-VOS could never find a false sentence.
     """
+    _check_negatives(phase.config, processes)
     clips, used = training_clips(phase.config)
     train = phase.config.train
     plan = BatchPlan(used, train.batch_size, train.accumulate, processes, train.seed)
     valid = None if train.evaluate_every == 0 else validation_videos(phase.config)
     return PhaseData(clips, plan, valid)
+
+
+def _check_negatives(config: AnyExperiment, processes: int) -> None:
+    """False sentences are those of the other clips of a micro-batch."""
+    if isinstance(config, ExperimentConfig) or config.data.negatives_per_clip == 0 or config.loss.align == 0:
+        return
+    if config.train.batch_size * processes < 2:
+        raise ConfigError(
+            f"{config.name} takes false sentences from the other clips of its batch: it needs 2 clips or more "
+            "at once, got train.batch_size 1 on 1 process (train.accumulate does not count); raise it, start "
+            "more processes, or set data.negatives_per_clip to 0"
+        )

@@ -120,11 +120,17 @@ def test_a_loss_that_is_not_finite_stops_at_once(
     assert moved(weights(tmp_path, 2), R2VOS.from_pretrained(tmp_path / "model").state_dict()) == set()
 
 
-def test_a_batch_of_one_clip_has_no_negatives(five: R2VOSExperimentConfig, tmp_path: Path) -> None:
-    """Without sentences of another video there is nothing to compare with: the alignment learns nothing."""
-    train(with_train(five, batch_size=1, steps=1, log_every=1), out=tmp_path)
+def test_a_batch_of_one_clip_trains_only_without_negatives(
+    five: R2VOSExperimentConfig, tmp_path: Path
+) -> None:
+    """Without sentences of another video there is nothing that the alignment could learn from."""
+    alone = with_train(five, batch_size=1, accumulate=2, steps=1, log_every=1)
+    with pytest.raises(ConfigError, match="needs 2 clips or more at once, got train.batch_size 1"):
+        train(alone, out=tmp_path)
+    assert not any(tmp_path.iterdir())
+    train(replace(alone, data=replace(alone.data, negatives_per_clip=0)), out=tmp_path)
     (record,) = read_metrics(tmp_path / "metrics.jsonl")
-    assert (record["negatives"], record["negatives_missing"], record["align"]) == (0, 2, 0)
+    assert (record["negatives"], record["negatives_missing"], record["align"]) == (0, 0, 0)
     assert record["distance"] == record["angle"] == 0  # two sentences have no relation
 
 
