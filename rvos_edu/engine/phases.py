@@ -130,7 +130,7 @@ def _check_negatives(config: AnyExperiment, processes: int) -> None:
         return
     if config.train.batch_size * processes < 2:
         raise ConfigError(
-            f"{config.name} takes false sentences from the other clips of its batch: it needs 2 clips or more "
+            f"{config.name} takes false sentences from other clips of its batch: it needs 2 clips or more "
             "at once, got train.batch_size 1 on 1 process (train.accumulate does not count); raise it, start "
             "more processes, or set data.negatives_per_clip to 0"
         )
