@@ -21,7 +21,9 @@ def main() -> None:
     truth = MovingShapesTruth(root, "test")
     found = choose_negatives(batch, rng=random.Random(rank), truth=truth, accelerator=accelerator)
     answer = {"rank": rank, "expressions": found.expressions, "clips": found.clips.tolist()}
-    print(json.dumps(answer | {"made": found.counts.made, "true": found.counts.true}), flush=True)
+    line = json.dumps(answer | {"made": found.counts.made, "true": found.counts.true})
+    sys.stdout.write(f"{line}\n")  # one write: two processes share the pipe
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
