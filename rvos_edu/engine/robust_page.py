@@ -46,7 +46,7 @@ def add_false_sentences(
         return
     page.heading("Sentences that fit nothing")
     page.text(
-        "R: 100 minus the area segmented for false sentences in percent of that for true ones. Random "
+        "R: 100 minus the mean area segmented for false sentences in percent of that for true ones. Random "
         "pairs: a sentence of another video. Hard pairs: a true sentence with one attribute changed."
     )
     page.table(table[0], table[1:])
