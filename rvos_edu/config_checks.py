@@ -31,7 +31,7 @@ DECODERS = ("standard", "deformable")
 MASK_HEADS = ("linear", "conditional")
 RELATIONS = ("relational", "point-wise", "none")
 _STAGES = 3  # MTTR keeps three stages of Video Swin (section 3.2)
-_NORM_GROUPS = 32  # GroupNorm of R2-VOS's projections
+NORM_GROUPS = 32  # GroupNorm of R2-VOS's projections
 _GROUPS = 8  # GroupNorm of the spatial decoder, whose narrowest layer has d_model / 8 channels
 
 
@@ -78,7 +78,7 @@ def _check_r2vos(model: R2VOSConfig) -> None:
     for name in (*counts, "reconstruction_feedforward", "decoder_layers", "queries", "mask_dim"):
         at_least(f"model.{name}", getattr(model, name), 1)
     at_least("model.extra_levels", model.extra_levels, 0)
-    divisible("model.d_model", model.d_model, _NORM_GROUPS, "GroupNorm of the feature maps")
+    divisible("model.d_model", model.d_model, NORM_GROUPS, "GroupNorm of the feature maps")
     divides = model.d_model % model.heads == 0
     require(divides, "model.heads", model.heads, f"a divisor of model.d_model = {model.d_model}")
     between("model.dropout", model.dropout, 0.0, 1.0)

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from rvos_edu.config_checks import NORM_GROUPS
 from rvos_edu.nn.attention import FeedForward
 from rvos_edu.nn.deformable_attention import DeformableAttention, rows_per_step
 from rvos_edu.nn.spatial_decoder import GroupNorm
-
-GROUPS = 32
 
 
 class FeaturePyramid(nn.Module):
@@ -31,13 +30,15 @@ class FeaturePyramid(nn.Module):
 
     def __init__(self, channels: Sequence[int], d_model: int, extra_levels: int = 1) -> None:
         super().__init__()
-        if d_model % GROUPS:
-            raise ValueError(f"d_model must be a multiple of {GROUPS} (groups of the norm), got {d_model}")
+        if d_model % NORM_GROUPS:
+            raise ValueError(
+                f"d_model must be a multiple of {NORM_GROUPS} (groups of the norm), got {d_model}"
+            )
         self.projections = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, d_model, 1), GroupNorm(GROUPS, d_model)) for width in channels
+            nn.Sequential(nn.Conv2d(width, d_model, 1), GroupNorm(NORM_GROUPS, d_model)) for width in channels
         )
         self.extra = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, d_model, 3, stride=2, padding=1), GroupNorm(GROUPS, d_model))
+            nn.Sequential(nn.Conv2d(width, d_model, 3, stride=2, padding=1), GroupNorm(NORM_GROUPS, d_model))
             for width in [channels[-1], *[d_model] * extra_levels][:extra_levels]
         )
         for module in self.modules():

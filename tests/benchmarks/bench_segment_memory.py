@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rvos_edu.models import MTTR
+
 FRAMES, SIZE = 10_000, (320, 576)
 LIMIT_MB = 3_000
 
@@ -61,11 +63,10 @@ def measure(count: int) -> dict[str, float]:
     }
 
 
-def _model():  # type: ignore[no-untyped-def]
+def _model() -> MTTR:
     import torch
 
     from rvos_edu.errors import CheckpointError
-    from rvos_edu.models import MTTR
     from rvos_edu.models.pretrained import find_model
     from rvos_edu.presets import load_config
 
