@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rvos_edu import __version__
+from rvos_edu.cli_data import add_data
+from rvos_edu.cli_parser import ERROR, INTERRUPTED, Parser, add_command
 from rvos_edu.errors import ConfigError, RVOSError
-
-FOUND_PROBLEMS, ERROR, INTERRUPTED = 1, 2, 130
-Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,32 +45,6 @@ def doctor(options: argparse.Namespace) -> int:
     return run(self_test=not options.no_self_test)
 
 
-def make_data(options: argparse.Namespace) -> int:
-    """Generate Moving Shapes."""
-    from rvos_edu.data.moving_shapes import make
-
-    folder = make(
-        options.root,
-        level=options.level,
-        seed=options.seed,
-        train=options.train,
-        valid=options.valid,
-        test=options.test,
-        workers=options.workers,
-    )
-    print(f"written: {folder}")
-    return 0
-
-
-def check_data(options: argparse.Namespace) -> int:
-    """Read a whole dataset and print its table; exit code 1 if there are problems."""
-    from rvos_edu.data.check import check
-
-    report = check(options.data, options.root, level=options.level, seed=options.seed)
-    print(report)
-    return 0 if report.ok else FOUND_PROBLEMS
-
-
 def train(options: argparse.Namespace) -> int:
     """Train from a preset or file, or go on with a run."""
     from rvos_edu.presets import load_config
@@ -82,7 +54,8 @@ def train(options: argparse.Namespace) -> int:
         if not (options.resume and options.out):
             raise ConfigError("train needs --config NAME|FILE, or --resume --out FOLDER to go on with a run")
         source = str(Path(options.out) / "config.yaml")
-    config = load_config(source, options.overrides)
+    skip = ["--data.skip_bad", "true"] if options.skip_bad else []
+    config = load_config(source, [*options.overrides, *skip])
     options.out = options.out or f"runs/{config.name}"
 
     from rvos_edu.engine.train import train as run
@@ -129,102 +102,40 @@ def segment(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Errors look like all other errors: one line, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(ERROR, f"error: {message}\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each `--help` ends with examples."""
-    parser = _Parser(
+    parser = Parser(
         prog="rvos-edu",
         description="Referring video object segmentation: from a sentence to masks.",
         epilog="Begin with `rvos-edu demo`. Every command has --help with examples.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"rvos-edu {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _add_demo(commands)
     _add_doctor(commands)
-    _add_data(commands)
+    add_data(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_segment(commands)
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction,  # the type that add_subparsers returns has no public name
-    name: str,
-    run: Command,
-    *,
-    examples: Sequence[str],
-    after_interrupt: str = "nothing is left half-written; run the command again",
-) -> argparse.ArgumentParser:
-    text = (run.__doc__ or "").strip()
-    parser = commands.add_parser(
-        name,
-        help=text.rstrip("."),
-        description=text,
-        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(command=run, name=name, after_interrupt=after_interrupt)
-    return parser
-
-
 def _add_demo(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "demo", demo, examples=["rvos-edu demo", "rvos-edu demo --out runs/second"])
+    parser = add_command(
+        commands, "demo", demo, examples=["rvos-edu demo", "rvos-edu demo --out runs/second"]
+    )
     parser.add_argument("--out", default="runs/demo", help="folder of report.html (default: %(default)s)")
 
 
 def _add_doctor(commands: argparse._SubParsersAction) -> None:
     examples = ["rvos-edu doctor", "rvos-edu doctor --no-self-test"]
-    parser = _command(commands, "doctor", doctor, examples=examples)
+    parser = add_command(commands, "doctor", doctor, examples=examples)
     parser.add_argument("--no-self-test", action="store_true", help="only look, compute nothing")
 
 
-def _add_data(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("data", help="Make or check a dataset", allow_abbrev=False)
-    inner = parser.add_subparsers(metavar="make|check", required=True, parser_class=_Parser)
-
-    make = _command(
-        inner,
-        "make",
-        make_data,
-        examples=[
-            "rvos-edu data make --root data/moving-shapes",
-            "rvos-edu data make --root data/easy --level 1 --seed 7 --train 100 --valid 20 --test 20",
-        ],
-    )
-    make.add_argument("data", nargs="?", default="moving-shapes", choices=["moving-shapes"])
-    make.add_argument("--root", required=True, help="folder to make; must be empty or absent")
-    make.add_argument("--level", default="full", help="difficulty: 1, 2, 3 or full (default: %(default)s)")
-    make.add_argument("--seed", type=int, default=0, help="another seed, other videos (default: %(default)s)")
-    for split, size in (("train", 2000), ("valid", 200), ("test", 200)):
-        make.add_argument(f"--{split}", type=int, default=size, help=f"{split} videos (default: %(default)s)")
-    make.add_argument("--workers", type=int, help="processes (default: one per core)")
-
-    check = _command(
-        inner,
-        "check",
-        check_data,
-        examples=[
-            "rvos-edu data check moving-shapes",
-            "rvos-edu data check refer-youtube-vos --root datasets/refer_youtube_vos",
-        ],
-    )
-    check.add_argument("data", help="name of the dataset")
-    check.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
-    check.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
-    check.add_argument("--seed", type=int, default=0, help="of moving-shapes (%(default)s)")
-
-
 def _add_train(commands: argparse._SubParsersAction) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "train",
         train,
@@ -243,10 +154,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--config", metavar="NAME|FILE", help="preset or YAML file (a resumed run has it)")
     parser.add_argument("--out", metavar="FOLDER", help="folder of the run (runs/<name of the preset>)")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in --out")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "evaluate",
         evaluate,
@@ -272,7 +184,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_segment(commands: argparse._SubParsersAction) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "segment",
         segment,

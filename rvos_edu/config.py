@@ -72,6 +72,7 @@ class DataConfig:
         annotated_frames: random subset of a clip's annotated frames per training step; None: all.
         expressions_per_clip: sentences per clip and training step; they share the temporal encoder's work.
         mask_stride: the truth of training clips is reduced by this factor, losses cost its square less.
+        skip_bad: leave out faulty videos and sentences, which are looked for once, instead of stopping there.
     """
 
     name: str = "refer-youtube-vos"
@@ -88,6 +89,7 @@ class DataConfig:
     short_side: int = 360
     max_side: int = 640
     flip: float = 0.5
+    skip_bad: bool = False
 
 
 @dataclass

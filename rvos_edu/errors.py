@@ -17,3 +17,7 @@ class ConfigError(RVOSError):
 
 class CheckpointError(RVOSError):
     """A checkpoint is missing, damaged, unsafe to read or made for another architecture."""
+
+
+class SplitError(DataError):
+    """A dataset has no split of that name."""

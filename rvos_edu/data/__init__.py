@@ -1,13 +1,14 @@
 """Datasets, clips, batches and videos."""
 
-from rvos_edu.data.check import CheckReport, check
+from rvos_edu.data.check import check
+from rvos_edu.data.check_report import CheckReport, SplitReport
 from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
 from rvos_edu.data.dataset import ClipDataset, ClipKey, VideoDataset
 from rvos_edu.data.r2_youtube_vos import PairDataset, load_pairs, make_pairs
 from rvos_edu.data.refcoco import RefCOCO
 from rvos_edu.data.refcoco_joint import JointRefCOCO
-from rvos_edu.data.registry import dataset_names, dataset_root, known_truth, load
+from rvos_edu.data.registry import dataset_names, dataset_root, known_truth, layout_of, load
 from rvos_edu.data.transforms import (
     Compose,
     Normalise,
@@ -32,6 +33,7 @@ __all__ = [
     "RandomFlip",
     "RefCOCO",
     "Resize",
+    "SplitReport",
     "Transform",
     "VideoDataset",
     "VideoReader",
@@ -42,6 +44,7 @@ __all__ = [
     "dataset_root",
     "eval_transform",
     "known_truth",
+    "layout_of",
     "load",
     "load_pairs",
     "make_pairs",

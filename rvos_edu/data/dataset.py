@@ -47,7 +47,12 @@ class ClipDataset(Dataset[VideoSample], ABC):
         clips: window or image that each clip shows.
         sentences: number of sentences about each clip, >= 1.
         transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
+
+    Attributes:
+        skipped: number of faulty entries that were left out.
     """
+
+    skipped = 0
 
     def __init__(
         self,
@@ -102,6 +107,7 @@ class VideoDataset(ClipDataset):
         window: frames of a clip; None: whole videos.
         transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
         records: videos and sentences; default: all of the split.
+        skip: what of the split is left out, as in `read_split`.
 
     Raises:
         DataError: if anything is missing or inconsistent; damaged images when they are read.
@@ -115,9 +121,10 @@ class VideoDataset(ClipDataset):
         window: int | None = None,
         transform: Transformation | None = None,
         records: list[VideoRecord] | None = None,
+        skip: frozenset[str] = frozenset(),
     ) -> None:
         self.root, self.split, self.window = Path(root), split, window
-        records = read_split(root, split) if records is None else records
+        records = read_split(root, split, skip=skip) if records is None else records
         if missing := missing_files(root, split, records):
             raise DataError(missing_message(root, split, missing))
         self._records = {record.video: record for record in records}

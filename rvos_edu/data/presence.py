@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,10 +9,9 @@ from pathlib import Path
 from PIL import Image
 from tqdm.auto import tqdm
 
-from rvos_edu.data.home import home
 from rvos_edu.data.images import read_mask
+from rvos_edu.data.index import index_key, kept
 from rvos_edu.data.refer_youtube_vos import VideoRecord
-from rvos_edu.files import atomic_write
 
 Presence = dict[str, list[list[int]]]
 
@@ -31,19 +28,17 @@ def object_presence(folder: Path, records: list[VideoRecord]) -> Presence:
     Raises:
         DataError: if a mask is missing or damaged.
     """
-    store = home() / "index" / f"{_key(folder, records)}.json"
-    kept = _read(store)
-    if kept is not None and all(len(kept.get(r.video, ())) == len(r.frames) for r in records):
-        return kept
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda record: _present(folder, record), records)
-        bar = tqdm(found, total=len(records), desc=f"Reading masks of {folder}", unit="video", delay=2.0)
-        presence = {record.video: objects for record, objects in zip(records, bar, strict=True)}
-    try:
-        with atomic_write(store, durable=False) as temporary:
-            temporary.write_text(json.dumps(presence, separators=(",", ":")), encoding="utf-8")
-    except (OSError, ValueError):
-        pass  # a cache that cannot be written (read-only or full disk) costs time, not correctness
+
+    def build() -> Presence:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            found = pool.map(lambda record: _present(folder, record), records)
+            bar = tqdm(found, total=len(records), desc=f"Reading masks of {folder}", unit="video", delay=2.0)
+            return {record.video: objects for record, objects in zip(records, bar, strict=True)}
+
+    def valid(found: object) -> bool:
+        return isinstance(found, dict) and all(len(found.get(r.video, ())) == len(r.frames) for r in records)
+
+    presence: Presence = kept(_key(folder, records), build, valid=valid)
     return presence
 
 
@@ -54,17 +49,9 @@ def _present(folder: Path, record: VideoRecord) -> list[list[int]]:
 
 
 def _key(folder: Path, records: list[VideoRecord]) -> str:
-    digest = hashlib.sha256(str(folder.resolve()).encode())
+    parts = []
     for record in records:
         place = folder / "Annotations" / record.video
         written = place.stat().st_mtime_ns if place.is_dir() else 0
-        digest.update(f"\n{record.video} {written} {' '.join(record.frames)}".encode())
-    return digest.hexdigest()[:32]
-
-
-def _read(store: Path) -> Presence | None:
-    try:
-        content = json.loads(store.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        parts.append(f"{record.video} {written} {' '.join(record.frames)}")
+    return index_key(folder.resolve(), *parts)

@@ -22,7 +22,7 @@ from rvos_edu.data.images import read_frame
 from rvos_edu.data.plain_pickle import read_plain_pickle
 from rvos_edu.data.reading import check_plain_name, read_json
 from rvos_edu.data.segmentations import decode_segmentation
-from rvos_edu.errors import DataError
+from rvos_edu.errors import DataError, SplitError
 from rvos_edu.structures import Target, VideoSample
 
 REFERENCES = {"refcoco": ("unc", "google"), "refcoco+": ("unc",), "refcocog": ("umd", "google")}
@@ -159,7 +159,7 @@ def _read(path: Path, part: str, instances: Path) -> tuple[list[ReferredImage], 
     references = _references(path)
     known = sorted({ref["split"] for ref in references})
     if part not in known:
-        raise DataError(f"unknown split {part!r} of {path}; expected one of {', '.join(known) or 'none'}")
+        raise SplitError(f"unknown split {part!r} of {path}; expected one of {', '.join(known) or 'none'}")
     references = [ref for ref in references if ref["split"] == part]
     content = read_json(instances)
     sizes = _by_id(instances, content, "images", {int(ref["image_id"]) for ref in references})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rvos_edu.data.reading import check_plain_name, read_json
-from rvos_edu.errors import DataError
+from rvos_edu.errors import DataError, SplitError
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,22 @@ def ids_file(root: str | Path, split: str) -> Path:
     return Path(root) / "meta_expressions" / split / "ids.txt"
 
 
-def read_split(root: str | Path, split: str) -> list[VideoRecord]:
+def read_split(
+    root: str | Path,
+    split: str,
+    *,
+    skip: frozenset[str] = frozenset(),
+    bad: dict[str, str] | None = None,
+) -> list[VideoRecord]:
     """The videos of a split, sorted by id.
 
     The published valid JSON also lists the test videos: they are left out when the test JSON (or a file
     of valid ids, see `ids_file`) is there.
+
+    Args:
+        skip: videos, and sentences as "video/expression", that are left out unread.
+        bad: collects what is wrong with a video or a sentence, by such keys, instead of raising; the rest is
+            returned.
 
     Raises:
         DataError: if a folder or file is missing, is no JSON of this layout, names a video or frame that
@@ -73,7 +84,8 @@ def read_split(root: str | Path, split: str) -> list[VideoRecord]:
         videos = {v: about for v, about in videos.items() if v in chosen}
     if not videos:
         raise DataError(f"{path} leaves no videos for the split {split!r}")
-    return [_video(path, video, videos[video]) for video in sorted(videos)]
+    read = _Reader(path, skip, bad)
+    return [record for video in sorted(videos) if (record := read.video(video, videos[video]))]
 
 
 def missing_files(root: str | Path, split: str, records: list[VideoRecord]) -> list[Path]:
@@ -115,7 +127,7 @@ def _check_root(root: Path, split: str) -> None:
     if not known:
         raise DataError(f"the dataset folder {root} holds no sentences; {layout}")
     if split not in known:
-        raise DataError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
+        raise SplitError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
 
 
 def _read_videos(path: Path) -> dict[str, Any]:
@@ -126,7 +138,42 @@ def _read_videos(path: Path) -> dict[str, Any]:
     return videos
 
 
-def _video(path: Path, video: str, about: Any) -> VideoRecord:
+@dataclass(frozen=True)
+class _Reader:
+    """Makes records of one JSON file; see `read_split`."""
+
+    path: Path
+    skip: frozenset[str]
+    bad: dict[str, str] | None
+
+    def video(self, video: str, about: Any) -> VideoRecord | None:
+        if video in self.skip:
+            return None
+        try:
+            frames, expressions = _video(self.path, video, about)
+        except DataError as error:
+            self._wrong(video, error)
+            return None
+        found = [self._expression(video, key, expressions[key]) for key in sorted(expressions, key=int)]
+        return VideoRecord(video, frames, tuple(e for e in found if e is not None))
+
+    def _expression(self, video: str, key: str, about: Any) -> ExpressionRecord | None:
+        where = f"{video}/{key}"
+        if where in self.skip:
+            return None
+        try:
+            return _expression(self.path, video, key, about)
+        except DataError as error:
+            self._wrong(where, error)
+            return None
+
+    def _wrong(self, key: str, error: DataError) -> None:
+        if self.bad is None:
+            raise error
+        self.bad[key] = str(error)
+
+
+def _video(path: Path, video: str, about: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     check_plain_name(path, "video id", video)
     if not isinstance(about, dict):
         raise DataError(f"{path}: video {video!r} must be an object with expressions and frames")
@@ -141,10 +188,7 @@ def _video(path: Path, video: str, about: Any) -> VideoRecord:
         raise DataError(f"{path}: video {video!r} lists a frame twice")
     if bad := [key for key in expressions if not key.isdecimal()]:
         raise DataError(f"{path}: video {video!r} has the expression id {bad[0]!r}, expected a number")
-    keys = sorted(expressions, key=int)
-    return VideoRecord(
-        video, tuple(sorted(frames)), tuple(_expression(path, video, k, expressions[k]) for k in keys)
-    )
+    return tuple(sorted(frames)), expressions
 
 
 def _expression(path: Path, video: str, key: str, about: Any) -> ExpressionRecord:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock
 
+from rvos_edu.data.check_report import SplitReport
+from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.home import home
+from rvos_edu.data.index import index_key, kept, tree_stamps
+from rvos_edu.data.layout import Layout
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_youtube_vos import load_pairs
-from rvos_edu.data.refcoco import REFERENCES, RefCOCO
+from rvos_edu.data.refcoco import RefCOCO
 from rvos_edu.data.refcoco_joint import JointRefCOCO
 from rvos_edu.errors import DataError
 
@@ -20,21 +26,103 @@ MOVING_SHAPES = "moving-shapes"
 MOVING_SHAPES_IMAGES = "moving-shapes-images"
 R2_YOUTUBE_VOS = "r2-youtube-vos"
 REFCOCO_JOINT = "refcoco-joint"
-IMAGES = (MOVING_SHAPES_IMAGES, *REFERENCES, REFCOCO_JOINT)
-DATASETS = (MOVING_SHAPES, "refer-youtube-vos", R2_YOUTUBE_VOS, *IMAGES)
+REFER_YOUTUBE_VOS = "refer-youtube-vos"
+logger = logging.getLogger(__name__)
+
+
+def _open_videos(
+    root: Path,
+    *,
+    split: str,
+    window: int | None,
+    seed: int,
+    transform: Transformation | None,
+    skip: frozenset[str],
+) -> ClipDataset:
+    return VideoDataset(root, split=split, window=window, transform=transform, skip=skip)
+
+
+def _open_pairs(
+    root: Path,
+    *,
+    split: str,
+    window: int | None,
+    seed: int,
+    transform: Transformation | None,
+    skip: frozenset[str],
+) -> ClipDataset:
+    if window is not None:
+        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {window} frames")
+    return load_pairs(root, split, seed=seed, transform=transform)
+
+
+def _open_images(name: str) -> Callable[..., ClipDataset]:
+    def open_images(
+        root: Path,
+        *,
+        split: str,
+        window: int | None,
+        seed: int,
+        transform: Transformation | None,
+        skip: frozenset[str],
+    ) -> ClipDataset:
+        if window not in (None, 1):
+            raise DataError(f"{name} has images: the window must be 1 frame, got {window}")
+        if name == REFCOCO_JOINT:
+            return JointRefCOCO(root, split=split, transform=transform)
+        return RefCOCO(root, name=_images_name(name), split=split, transform=transform)
+
+    return open_images
+
+
+def _no_check(root: Path, split: str) -> SplitReport:
+    raise DataError("not checked as a whole; loading a split checks its files")
+
+
+def _images(name: str, title: str) -> Layout:
+    return Layout(name, title, ("train", "val"), _open_images(name), _no_check, images=True)
+
+
+_LAYOUTS = (
+    Layout(MOVING_SHAPES, "Moving Shapes", ("train", "valid", "test"), _open_videos, check_videos),
+    Layout(
+        REFER_YOUTUBE_VOS,
+        "Refer-YouTube-VOS",
+        ("train", "valid"),
+        _open_videos,
+        check_videos,
+        expected={
+            "train": {"videos": 3471, "expressions": 12913},
+            "valid": {"videos": 202, "expressions": 834},
+        },
+    ),
+    Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
+    _images(MOVING_SHAPES_IMAGES, "frames of Moving Shapes"),
+    _images("refcoco", "RefCOCO"),
+    _images("refcoco+", "RefCOCO+"),
+    _images("refcocog", "RefCOCOg"),
+    _images(REFCOCO_JOINT, "RefCOCO, RefCOCO+ and RefCOCOg"),
+)
+LAYOUTS = {layout.name: layout for layout in _LAYOUTS}
+IMAGES = tuple(layout.name for layout in _LAYOUTS if layout.images)
 
 
 def dataset_names() -> list[str]:
     """Names that `load` knows."""
-    return list(DATASETS)
+    return list(LAYOUTS)
 
 
-def check_name(name: str) -> None:
-    """Raise DataError for an unknown dataset, with the nearest name."""
-    if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
+def layout_of(name: str) -> Layout:
+    """What a dataset brings.
+
+    Raises:
+        DataError: for an unknown name, with the nearest one.
+    """
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name, LAYOUTS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise DataError(f"unknown dataset {name!r}; {hint}Known: {', '.join(DATASETS)}")
+        raise DataError(f"unknown dataset {name!r}; {hint}Known: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
 
 
 def check_level(level: str) -> None:
@@ -55,6 +143,7 @@ def load(
     train_videos: int | None = None,
     window: int | None = None,
     transform: Transformation | None = None,
+    skip_bad: bool = False,
 ) -> ClipDataset:
     """A split of a dataset, as clips with sentences.
 
@@ -69,23 +158,43 @@ def load(
             "r2-youtube-vos".
         window: frames of a training clip; None: whole videos. Images are clips of one frame.
         transform: applied to every item.
+        skip_bad: leave out the videos and sentences that `check` finds faulty (looked for on first use), and
+            say how many; `ClipDataset.skipped` is their number.
 
     Raises:
         DataError: for an unknown name or split, a missing root, a window that the dataset does not have, and
             whatever its class finds.
     """
-    root = dataset_root(name, root, level=level, seed=seed, train_videos=train_videos)
-    if name == R2_YOUTUBE_VOS:
-        if window is not None:
-            raise DataError(f"{name} has whole videos only, got a window of {window} frames")
-        return load_pairs(root, split, seed=seed, transform=transform)
-    if name in IMAGES:
-        if window not in (None, 1):
-            raise DataError(f"{name} has images: the window must be 1 frame, got {window}")
-        if name == REFCOCO_JOINT:
-            return JointRefCOCO(root, split=split, transform=transform)
-        return RefCOCO(root, name=_images_name(name), split=split, transform=transform)
-    return VideoDataset(root, split=split, window=window, transform=transform)
+    layout = layout_of(name)
+    folder = dataset_root(name, root, level=level, seed=seed, train_videos=train_videos)
+    bad = check_split(name, folder, split).bad if skip_bad else {}
+    dataset = layout.open(
+        folder, split=split, window=window, seed=seed, transform=transform, skip=frozenset(bad)
+    )
+    dataset.skipped = len(bad)
+    if bad:
+        first = next(iter(bad.values()))
+        logger.warning("%s %s: %d faulty entries left out; the first: %s", name, split, len(bad), first)
+    return dataset
+
+
+def check_split(name: str, root: Path, split: str, *, anew: bool = False) -> SplitReport:
+    """What `check` finds in one split; kept in the index until a folder or text file below `root` changes.
+
+    Args:
+        anew: look again in any case.
+
+    Raises:
+        DataError: if there is nothing to look at.
+    """
+    layout = layout_of(name)
+    found = kept(
+        index_key("check", name, split, tree_stamps(root)),
+        lambda: asdict(layout.check(root, split)),
+        valid=lambda content: isinstance(content, dict) and content.get("split") == split,
+        anew=anew,
+    )
+    return SplitReport(**found)
 
 
 def known_truth(name: str, root: str | Path, split: str) -> MovingShapesTruth | None:
@@ -118,7 +227,7 @@ def dataset_root(
 
     Several processes may ask at once: one makes the data, the others wait.
     """
-    check_name(name)
+    layout_of(name)
     if root is not None:
         return Path(root)
     if name not in (MOVING_SHAPES, MOVING_SHAPES_IMAGES):

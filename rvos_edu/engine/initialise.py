@@ -20,7 +20,7 @@ from rvos_edu.config import (
     TemporalEncoderConfig,
     TextEncoderConfig,
 )
-from rvos_edu.data import ClipDataset, GroupedClips, load, train_transform
+from rvos_edu.data import ClipDataset, GroupedClips, layout_of, load, train_transform
 from rvos_edu.errors import CheckpointError, ConfigError, RVOSError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
@@ -135,12 +135,14 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
 
 
 def validation_videos(config: AnyExperiment) -> ClipDataset:
-    """The valid split as whole videos."""
+    """The valid split: whole videos, or windows where the dataset annotates single frames."""
     return load_split(config.data, config.data.valid_split)
 
 
 def load_split(data: DataConfig, split: str, *, window: int | None = None) -> ClipDataset:
     """A split of a configuration's dataset: whole videos, or training windows of `window` frames."""
+    if window is None and layout_of(data.name).windowed:
+        window = data.window
     return load(
         data.name,
         split=split,
@@ -149,6 +151,7 @@ def load_split(data: DataConfig, split: str, *, window: int | None = None) -> Cl
         seed=data.seed,
         train_videos=data.train_videos,
         window=window,
+        skip_bad=data.skip_bad,
     )
 
 

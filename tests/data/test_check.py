@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from rvos_edu.data import VideoDataset, check
-from rvos_edu.data.check import mask_grid_score
+from rvos_edu.data.mask_grid import mask_grid_score
 from rvos_edu.errors import DataError
 from tests.fixtures import LONG, SHORT, edit_expressions, write_mask
 

@@ -1,0 +1,98 @@
+"""Decode every frame and mask of a split in the layout of Refer-YouTube-VOS, and count."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from rvos_edu.data.check_report import SplitReport
+from rvos_edu.data.images import read_frame, read_mask
+from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_files, missing_message, read_split
+from rvos_edu.errors import DataError
+
+
+@dataclass(frozen=True)
+class _Facts:
+    problems: list[str]
+    notes: list[str]
+    objects: int
+    late: bool
+
+
+def check_videos(root: Path, split: str) -> SplitReport:
+    """Look at everything that the JSON of a split names.
+
+    Raises:
+        DataError: if the split or its JSON is not there.
+    """
+    bad: dict[str, str] = {}
+    records = read_split(root, split, bad=bad)
+    problems = list(bad.values())
+    missing = missing_files(root, split, records)
+    problems += [missing_message(root, split, missing)] if missing else []
+    problems += [f"{path} is missing" for path in missing[1:]]
+    for path in missing:
+        bad.setdefault(path.parent.name, f"{path} is missing")
+    masked = (root / split / "Annotations").is_dir()
+    if split == "train" and not masked:
+        problems.append(f"{root / split / 'Annotations'} is missing")
+    gone = set(missing)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = pool.map(lambda record: _check_video(root / split, record, masked, gone), records)
+        facts = list(tqdm(found, total=len(records), desc=f"Checking {split}", unit="video", delay=1.0))
+    for record, about in zip(records, facts, strict=True):
+        problems += about.problems
+        if about.problems:
+            bad.setdefault(record.video, about.problems[0])
+    if split == "train":
+        for key in [f"{r.video}/{e.id}" for r in records for e in r.expressions if e.object_id is None]:
+            bad[key] = f"expression {key} names no object (obj_id)"
+            problems.append(bad[key])
+    expressions = [e for r in records for e in r.expressions]
+    return SplitReport(
+        split=split,
+        videos=len(records),
+        expressions=len(expressions),
+        frames=float(np.mean([len(r.frames) for r in records])) if records else 0.0,
+        objects=float(np.mean([f.objects for f in facts])) if masked and facts else None,
+        late=float(np.mean([f.late for f in facts])) if masked and facts else None,
+        categories=dict(sorted(Counter(e.category for e in expressions if e.category).items())),
+        ceiling=None,
+        problems=problems,
+        notes=[text for f in facts for text in f.notes],
+        bad=bad,
+    )
+
+
+def _check_video(folder: Path, record: VideoRecord, masked: bool, gone: set[Path]) -> _Facts:
+    """Decode all frames and masks of a video; missing files are already reported."""
+    problems: list[str] = []
+    seen: list[set[int]] = []  # per mask that can be read
+    size: tuple[int, int] | None = None
+    masked = masked and any(e.object_id is not None for e in record.expressions)
+    for name in record.frames:
+        image = folder / "JPEGImages" / record.video / f"{name}.jpg"
+        mask = folder / "Annotations" / record.video / f"{name}.png"
+        try:
+            if image not in gone:
+                height, width = read_frame(image).shape[:2]
+                size = size or (height, width)
+                if (height, width) != size:
+                    problems.append(f"{image} is {height}x{width}, earlier frames are {size[0]}x{size[1]}")
+            if masked and mask not in gone:
+                seen.append({int(v) for v in np.unique(read_mask(mask, size)) if v})
+        except DataError as error:
+            problems.append(str(error))
+    objects = set().union(*seen)
+    notes = [
+        f"object {e.object_id} of expression {record.video}/{e.id} is in no mask, training leaves it out"
+        for e in record.expressions
+        if seen and e.object_id is not None and e.object_id not in objects
+    ]
+    return _Facts(problems, notes, len(objects), bool(seen) and bool(objects - seen[0]))

@@ -1,0 +1,71 @@
+"""Small files under RVOS_EDU_HOME/index that keep what reading a dataset once has found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rvos_edu.data.home import home
+from rvos_edu.files import atomic_write
+
+_TEXTS = (".json", ".txt", ".csv", ".p")
+
+
+def index_key(*parts: object) -> str:
+    """A file name for what depends on `parts`: paths, names, times of change."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def tree_stamps(root: Path) -> str:
+    """Times of change of all folders below `root`, and of its text files, as one part of a key.
+
+    A folder changes when names in it do; an image that is overwritten in place goes unnoticed.
+    """
+    lines = []
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        lines.append(f"{Path(folder).resolve()} {os.stat(folder).st_mtime_ns}")
+        for name in sorted(names):
+            if Path(name).suffix in _TEXTS:
+                about = os.stat(os.path.join(folder, name))
+                lines.append(f"{name} {about.st_mtime_ns} {about.st_size}")
+    return "\n".join(lines)
+
+
+def kept(key: str, build: Callable[[], Any], *, valid: Callable[[Any], bool], anew: bool = False) -> Any:
+    """What `build` returned when this key was first asked for, as JSON gives it back.
+
+    Where the index cannot be written (a read-only or full disk) it is built each time: that costs time only.
+
+    Args:
+        key: from `index_key`.
+        build: makes something that JSON can hold.
+        valid: whether what was kept is complete; if not it is built again.
+        anew: build it again in any case.
+    """
+    store = home() / "index" / f"{key}.json"
+    found = None if anew else _read(store)
+    if found is not None and valid(found):
+        return found
+    built = build()
+    text = json.dumps(built, separators=(",", ":"))
+    try:
+        with atomic_write(store, durable=False) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except (OSError, ValueError):
+        pass
+    return json.loads(text)
+
+
+def _read(store: Path) -> Any:
+    try:
+        return json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,70 @@
+"""What every dataset brings: how to open, check and make it, and what its papers say is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rvos_edu.data.check_report import SplitReport
+from rvos_edu.data.dataset import ClipDataset, Transformation
+
+Check = Callable[[Path, str], SplitReport]
+Make = Callable[[Path, Path], Path]
+
+
+class Open(Protocol):
+    """Opens one split of a dataset.
+
+    Args:
+        root: its folder.
+        split: one of `Layout.splits`.
+        window: frames of a clip; None: whole videos, if the dataset has them.
+        seed: of whatever is drawn (samples of JHMDB-Sentences, pairs of R2-Youtube-VOS).
+        transform: applied to every item.
+        skip: keys "video" and "video/expression", as `SplitReport.bad` has them, that are left out unread.
+
+    Raises:
+        DataError: for the first thing that is missing or wrong.
+    """
+
+    def __call__(
+        self,
+        root: Path,
+        *,
+        split: str,
+        window: int | None,
+        seed: int,
+        transform: Transformation | None,
+        skip: frozenset[str],
+    ) -> ClipDataset: ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A dataset by name.
+
+    Args:
+        name: as `rvos_edu.data.load` knows it.
+        title: as the papers write it.
+        splits: those that can be asked for.
+        open: see `Open`.
+        check: decodes everything of a split (root, split) and reports; raises DataError only where there is
+            nothing to look at.
+        make: writes Moving Shapes (its folder) in this layout (a new folder) and returns that; None: this is
+            the layout of Moving Shapes, or it is made otherwise.
+        expected: what the papers have, per split: {"train": {"videos": 3471, "expressions": 12913}}.
+        windowed: clips are windows around one annotated frame, in evaluation too.
+        images: clips are images.
+    """
+
+    name: str
+    title: str
+    splits: tuple[str, ...]
+    open: Open
+    check: Check
+    make: Make | None = None
+    expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    windowed: bool = False
+    images: bool = False
