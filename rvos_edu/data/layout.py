@@ -42,6 +42,23 @@ class Open(Protocol):
 
 
 @dataclass(frozen=True)
+class Source:
+    """One thing to fetch by hand.
+
+    Args:
+        what: "frames", "sentences", ...
+        address: where its owners publish it.
+        terms: licence or conditions, in a few words.
+        checksums: SHA-256 of files by their path below the dataset's folder, where its owners publish them.
+    """
+
+    what: str
+    address: str
+    terms: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Layout:
     """A dataset by name.
 
@@ -57,6 +74,7 @@ class Layout:
         expected: what the papers have, per split: {"train": {"videos": 3471, "expressions": 12913}}.
         windowed: clips are windows around one annotated frame, in evaluation too.
         images: clips are images.
+        sources: where to get it; empty if it is made here.
     """
 
     name: str
@@ -68,3 +86,4 @@ class Layout:
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     windowed: bool = False
     images: bool = False
+    sources: tuple[Source, ...] = ()

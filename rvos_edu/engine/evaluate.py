@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from rvos_edu.config import AnyExperiment
-from rvos_edu.data import ClipDataset, load
+from rvos_edu.data import ClipDataset, layout_of, load
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, evenly, load_model, predict, truth_of
@@ -154,7 +154,7 @@ def run(
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
     started = time.monotonic()
-    datasets = [(seed, _load(data, split, root, level, seed)) for seed in seeds or [0]]
+    datasets = [(seed, _load(data, split, root, level, seed, config)) for seed in seeds or [0]]
     shuffle = shapes if shuffle_frames is None else shuffle_frames
     swap = shapes if swap_sentences is None else swap_sentences
     how = _How(network, config, limit, batch_size, shuffle=shuffle, swap=swap, false=false_sentences)
@@ -210,10 +210,18 @@ class _How:
         return result
 
 
-def _load(data: str, split: str, root: str | None, level: str, seed: int) -> ClipDataset:
-    """The split; other seeds of Moving Shapes than the default are made without training videos."""
+def _load(
+    data: str, split: str, root: str | None, level: str, seed: int, config: AnyExperiment
+) -> ClipDataset:
+    """The split: whole videos, or the model's windows where single frames are annotated.
+
+    Other seeds of Moving Shapes than the default are made without training videos.
+    """
     train_videos = None if seed == 0 or split == "train" else 0
-    return load(data, split=split, root=root, level=level, seed=seed, train_videos=train_videos)
+    window = config.data.window if layout_of(data).windowed else None
+    return load(
+        data, split=split, root=root, level=level, seed=seed, train_videos=train_videos, window=window
+    )
 
 
 def _write(
