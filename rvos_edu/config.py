@@ -71,6 +71,8 @@ class DataConfig:
         train_videos: keep only so many training videos (Moving Shapes: make so many).
         annotated_frames: random subset of a clip's annotated frames per training step; None: all.
         expressions_per_clip: sentences per clip and training step; they share the temporal encoder's work.
+        every_expression: an epoch shows each sentence of each clip once, as both papers count epochs; if not,
+            each clip once, with a few of its sentences.
         mask_stride: the truth of training clips is reduced by this factor, losses cost its square less.
         skip_bad: leave out faulty videos and sentences, which are looked for once, instead of stopping there.
     """
@@ -85,6 +87,7 @@ class DataConfig:
     window: int = 12
     annotated_frames: int | None = None
     expressions_per_clip: int = 1
+    every_expression: bool = True
     mask_stride: int = 1
     short_side: int = 360
     max_side: int = 640

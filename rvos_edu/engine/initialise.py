@@ -116,7 +116,7 @@ def read_roberta(source: str, sizes: TextEncoderConfig) -> dict[str, Tensor]:
 
 
 def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
-    """The training split as clips with a few sentences each, and which of its clips to use.
+    """The training split as clips with a few sentences each, and which of its items to use.
 
     `data.train_videos` keeps the first so many videos by id (Moving Shapes makes no more than these).
     """
@@ -124,14 +124,15 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
     dataset = load_split(data, data.train_split, window=data.window)
     names = sorted({clip.video for clip in dataset.clips})[: data.train_videos]
     kept = set(names)
-    clips = [index for index, clip in enumerate(dataset.clips) if clip.video in kept]
     grouped = GroupedClips(
         dataset,
         expressions_per_clip=data.expressions_per_clip,
         transform=train_transform(data),
         seed=config.train.seed,
+        every_expression=data.every_expression,
     )
-    return grouped, clips
+    items = (i for i in range(len(grouped)) if dataset.clips[grouped.clip_of(i)].video in kept)
+    return grouped, list(items)
 
 
 def validation_videos(config: AnyExperiment) -> ClipDataset:

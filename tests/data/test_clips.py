@@ -79,3 +79,20 @@ def test_workers_bring_the_same_batches(many: VideoDataset) -> None:
     assert all(
         torch.equal(a.masks, b.masks) for a, b in zip(alone[0].targets, helped[0].targets, strict=True)
     )
+
+
+@pytest.mark.parametrize("together, parts", [(1, 20), (3, 7), (20, 1), (99, 1)])
+def test_an_epoch_with_every_expression(many: VideoDataset, together: int, parts: int) -> None:
+    """Each sentence of each window once; which stand together changes from epoch to epoch."""
+    grouped = GroupedClips(many, expressions_per_clip=together, transform=None, seed=0, every_expression=True)
+    assert len(grouped) == 3 * parts + 1  # three windows with twenty sentences, one with one
+    epochs = []
+    for epoch in range(2):
+        grouped.set_epoch(epoch)
+        items = [i for i in range(len(grouped)) if grouped.clip_of(i) == 1]
+        assert len(items) == parts
+        groups = [ids(grouped[i]) for i in items]
+        assert sorted(sum(groups, []), key=int) == [str(i) for i in range(20)]
+        assert max(map(len, groups)) <= together
+        epochs.append(groups)
+    assert (epochs[0] == epochs[1]) == (parts == 1)

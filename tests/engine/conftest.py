@@ -142,7 +142,13 @@ def tiny(tree: Path, text_encoder: Path) -> ExperimentConfig:
         ),
         init=InitConfig(text_encoder=str(text_encoder)),
         data=DataConfig(
-            root=str(tree), window=4, annotated_frames=3, expressions_per_clip=2, short_side=32, max_side=48
+            root=str(tree),
+            window=4,
+            annotated_frames=3,
+            expressions_per_clip=2,
+            every_expression=False,
+            short_side=32,
+            max_side=48,
         ),
         optimizer=OptimizerConfig(schedule="cosine", warmup_steps=2, lr=1e-3, lr_temporal_encoder=5e-4),
         train=TrainConfig(steps=6, batch_size=2, workers=0, log_every=1, checkpoint_every=2),

@@ -130,3 +130,11 @@ def test_data_of_the_two_splits(tiny: ExperimentConfig) -> None:
     few, clips = training_clips(replace(tiny, data=replace(tiny.data, train_videos=3)))
     assert [few.dataset.clips[clip].video for clip in clips] == ["train000", "train001", "train002"]
     assert len(validation_videos(tiny).clips) == 2
+
+
+def test_an_epoch_with_every_expression_has_an_item_per_sentence(tiny: ExperimentConfig) -> None:
+    data = replace(tiny.data, every_expression=True, expressions_per_clip=1)
+    grouped, items = training_clips(replace(tiny, data=data))
+    assert len(items) == len(grouped) == len(grouped.dataset) > 7
+    few, chosen = training_clips(replace(tiny, data=replace(data, train_videos=1)))
+    assert {few.dataset.clips[few.clip_of(i)].video for i in chosen} == {"train000"}
