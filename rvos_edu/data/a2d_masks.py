@@ -1,7 +1,7 @@
 """The masks of A2D-Sentences: HDF5 files that MATLAB wrote, one per annotated frame.
 
-`instance` holds the ids of the N instances of the frame, flat or as a row or column. `reMask` holds 0 and 1 in
-MATLAB's order of axes, (N, W, H), and (W, H) if N is 1. Boxes and classes in the file are not needed.
+`instance` holds the ids of the N instances of the frame, flat or as a row or column. `reMask` holds 0 and 1
+in MATLAB's order of axes, (N, W, H), and (W, H) if N is 1. Boxes and classes in the file are not needed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ _FILE = re.compile(r"(\d{5,})\.h5")
 
 @dataclass(frozen=True)
 class FrameMasks:
-    """One file as it is: ids [N] in the order of the file, the same one twice perhaps, and masks bool [N, H, W].
+    """One file as it is.
 
     Args:
+        ids: [N] in the order of the file, the same one twice perhaps.
+        masks: bool [N, H, W].
         extra: masks without an id, which are left out.
     """
 
@@ -120,9 +122,7 @@ def instance_index(root: Path, numbers: dict[str, list[int]]) -> Instances:
 
     def build() -> Instances:
         bar = tqdm(numbers.items(), desc=f"Reading masks of {root}", unit="video", delay=2.0)
-        return {
-            video: {str(n): read_instances(mask_file(root, video, n)) for n in own} for video, own in bar
-        }
+        return {video: {str(n): read_instances(mask_file(root, video, n)) for n in own} for video, own in bar}
 
     parts = [f"{v} {masks_folder(root, v).stat().st_mtime_ns} {own}" for v, own in numbers.items()]
     found: Instances = kept(

@@ -1,7 +1,7 @@
 """A2D-Sentences (Gavrilyuk et al., CVPR 2018; videos of A2D, Xu et al., CVPR 2015) on disk.
 
-root/Release/clips320H/<video>.mp4, the tables of `a2d_tables.py`, and the masks of `a2d_masks.py`. A few frames
-of each video have masks; a sentence is about one instance, and gives an item for each frame that holds it.
+root/Release/clips320H/<video>.mp4, the tables of `a2d_tables.py`, and the masks of `a2d_masks.py`. A few
+frames of each video have masks; a sentence is about one instance, and gives an item for each frame with it.
 """
 
 from __future__ import annotations

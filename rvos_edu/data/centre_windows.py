@@ -1,4 +1,4 @@
-"""Windows around single annotated frames: the clips of A2D-Sentences and JHMDB-Sentences (MTTR, section 4)."""
+"""Windows around single annotated frames: clips of A2D-Sentences and JHMDB-Sentences (MTTR, section 4)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class InstanceMasks:
 
 
 class CentreWindows(ClipDataset):
-    """One clip per annotated frame, that frame at place window // 2, edge frames repeated where the video ends.
+    """One clip per annotated frame, which has place window // 2; where the video ends, edge frames repeat.
 
     A target holds all instances of the frame by ascending id; the other frames of the window have none.
 
@@ -146,6 +146,6 @@ def check_frame(found: InstanceMasks, frame: AnnotatedFrame, *, count: int, size
     height, width = found.masks.shape[1:]
     if (height, width) != size:
         raise DataError(
-            f"{found.path} holds masks of {height}x{width} (height x width), frame {frame.number} of the video "
-            f"{frame.video} is {size[0]}x{size[1]}"
+            f"{found.path} holds masks of {height}x{width} (height x width), frame {frame.number} of the "
+            f"video {frame.video} is {size[0]}x{size[1]}"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rvos_edu.data import a2d_sentences
+from rvos_edu.data import a2d_sentences, jhmdb_sentences
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
@@ -99,6 +99,7 @@ _LAYOUTS = (
     ),
     Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
     a2d_sentences.LAYOUT,
+    jhmdb_sentences.LAYOUT,
     _images(MOVING_SHAPES_IMAGES, "frames of Moving Shapes"),
     _images("refcoco", "RefCOCO"),
     _images("refcoco+", "RefCOCO+"),

@@ -107,9 +107,7 @@ def test_a_window_with_repeated_edges(film: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 7), (26, 33), (52, 59), (41, 41), (20, 20)])
-def test_only_what_is_needed_is_decoded(
-    film: Path, first: int, last: int, count_decoded: list[int]
-) -> None:
+def test_only_what_is_needed_is_decoded(film: Path, first: int, last: int, count_decoded: list[int]) -> None:
     """From the key frame before the window to its last frame; 5 more at most, because of the order stored."""
     read_frames(film, range(first, last + 1))
     needed = last + 1 - first // KEYS * KEYS
