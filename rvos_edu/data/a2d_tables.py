@@ -171,8 +171,8 @@ def _read_sentences(
             faults.notes.append(f"{path}:{row.line} is left out: its instance is {instance!r}")
         elif key in lines:
             faults.add(key, f"{path}:{row.line} describes {key} again, after line {lines[key]}")
-        elif message := _wrong(path, row, instance):
-            faults.add(key, message)
+        elif wrong := _wrong(path, row, instance):
+            faults.add(key, wrong)
         else:
             lines[key] = row.line
             own, name = found.setdefault(video, {}), key.split("/", 1)[1]

@@ -81,11 +81,9 @@ def _check_video(root: Path, video: A2DVideo) -> _Found:
         return found
     for number in numbers:
         _check_masks(root, video, number, size, found)
-    lost = [s for s in video.sentences if s.instance not in found.instances]
+    lost = [s.instance for s in video.sentences if s.instance not in found.instances]
     if lost and not found.problems:
-        found.notes += [
-            f"instance {s.instance} of {video.video} is in no mask: no sample of it" for s in lost
-        ]
+        found.notes += [f"instance {one} of {video.video} is in no mask: no sample of it" for one in lost]
     return found
 
 

@@ -91,7 +91,8 @@ def _check_video(video: JHMDBVideo) -> _Found:
             height, width = read_frame(path).shape[:2]
             if (height, width) != size:
                 found.problems.append(
-                    f"{video.masks} holds masks of {size[0]}x{size[1]} (height x width), {path} is {height}x{width}"
+                    f"{video.masks} holds masks of {size[0]}x{size[1]} (height x width), "
+                    f"{path} is {height}x{width}"
                 )
                 break  # the others are likely to be of that size as well
         except DataError as error:

@@ -1,7 +1,7 @@
-"""JHMDB-Sentences (Gavrilyuk et al., CVPR 2018; videos of J-HMDB, Jhuang et al., ICCV 2013): evaluation only.
+"""JHMDB-Sentences (Gavrilyuk et al., CVPR 2018; J-HMDB: Jhuang et al., ICCV 2013), for evaluation only.
 
-One sentence per video, about its only annotated instance, on three frames of each: those of the published list
-where that is there, else drawn by a seed. Published numbers need the list.
+One sentence per video, about its only annotated instance, on three frames of each: those of the published
+list where that is there, else drawn by a seed. Published numbers need the list.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class JHMDBSentences(CentreWindows):
         if self.drawn:
             numbers = {video: drawn_numbers(video, n, seed) for video, n in self._totals.items()}
             logger.warning(
-                "%s is missing: three frames of each video are drawn with seed %d, published numbers are of others",
+                "%s is missing: frames are drawn with seed %d; published numbers are of others",
                 samples_file(root),
                 seed,
             )
@@ -100,8 +100,8 @@ class JHMDBSentences(CentreWindows):
         if other := [index for index in sizes if sizes[index] != sizes[indices[0]]]:
             height, width = sizes[other[0]]
             raise DataError(
-                f"{folder / f'{other[0] + 1:05d}.png'} is {height}x{width} (height x width), another frame of the "
-                f"video is {sizes[indices[0]][0]}x{sizes[indices[0]][1]}"
+                f"{folder / f'{other[0] + 1:05d}.png'} is {height}x{width} (height x width), another frame of "
+                f"the video is {sizes[indices[0]][0]}x{sizes[indices[0]][1]}"
             )
         return np.stack([read[index] for index in indices])
 

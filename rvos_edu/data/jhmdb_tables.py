@@ -1,8 +1,8 @@
-"""The files of JHMDB-Sentences (Gavrilyuk et al., CVPR 2018): sentences, frames, puppet masks, sampled frames.
+"""The files of JHMDB-Sentences (Gavrilyuk et al., CVPR 2018): sentences, frames, masks, sampled frames.
 
-root/Rename_Images/<action>/<video>/%05d.png from 00001 on, root/puppet_mask/<action>/<video>/puppet_mask.mat with
-`part_mask` (H, W, T), and root/jhmdb_annotation.txt with one sentence per video. Names of videos hold characters
-such as @ ( ) ! +. There may be fewer masks than frames: the last frames are then left out.
+root/Rename_Images/<action>/<video>/%05d.png from 00001 on, root/puppet_mask/<action>/<video>/puppet_mask.mat
+with `part_mask` (H, W, T), and root/jhmdb_annotation.txt with one sentence per video. Names of videos hold
+characters such as @ ( ) ! +. There may be fewer masks than frames: the last frames are then left out.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def read_videos(root: Path, *, skip: frozenset[str], faults: Faults) -> list[JHM
             f"jhmdb_annotation.txt in it"
         )
     folders = _folders(root)
-    path, found, lines = sentences_file(root), {}, {}
+    path = sentences_file(root)
+    found: dict[str, JHMDBVideo] = {}
+    lines: dict[str, int] = {}
     for row in read_rows(path, header=HEADER, fields=2):
         video, where = row.fields[0].strip(), f"{path}:{row.line}"
         key = video or where
@@ -192,8 +194,8 @@ def listed_numbers(
 ) -> dict[str, list[int]]:
     """The frames of the published list, by video, ascending.
 
-    Its rows are [video, path of a frame, path of the masks, number of frames, sentence]. The paths are those of
-    the machine that made it: the number of the frame is all that is taken from them.
+    Its rows are [video, path of a frame, path of the masks, number of frames, sentence]. The paths are those
+    of the machine that made it: the number of the frame is all that is taken from them.
 
     Args:
         videos: how many frames each has.

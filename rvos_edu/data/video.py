@@ -103,7 +103,7 @@ class _FileReader(VideoReader):
 
 @contextmanager
 def open_stream(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """A video file and the first video stream in it; what FFmpeg objects to inside of the `with` is a DataError.
+    """A video file and its first video stream; what FFmpeg objects to inside of the `with` is a DataError.
 
     Raises:
         DataError: if it is no video, or damaged.

@@ -1,7 +1,7 @@
 """A few frames of a video file by their numbers, without decoding the rest.
 
 Numbers count frames in the order in which they are shown: frame k is what `read_video` gives as its k-th.
-Nothing is computed from a rate: the list of time stamps says which frame is which, also where the rate varies.
+Nothing is computed from a rate: the list of time stamps says which frame is which, where the rate varies too.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Moving Shapes in the layout of A2D-Sentences: mp4 videos, and HDF5 masks of a few frames of each.
 
-The training split becomes subset 0, the test split subset 1; A2D-Sentences has no third split, the valid one is
-left out. What is odd in the published files is here as well: a row with the instance "1 (copy)", a video that
-nobody described and that has no file, ids that begin with "-", annotated first and last frames, instances that
-are not in every annotated frame, one that is listed twice, `instance` flat, as a row and as a column, sentences
-with blanks around them, and masks in MATLAB's order of axes without the first axis where there is one instance.
+The training split becomes subset 0, the test split subset 1; A2D-Sentences has no third split, the valid one
+is left out. What is odd in the published files is here as well: a row with the instance "1 (copy)", a video
+that nobody described and that has no file, ids that begin with "-", annotated first and last frames, instances
+that are not in every annotated frame, one that is listed twice, `instance` flat, as a row and as a column,
+blanks before sentences, and masks in MATLAB's order of axes without the first axis where there is one instance.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def _box(mask: np.ndarray) -> list[int]:
 def _write_tables(root: Path, videos: list[_Video]) -> None:
     missed = video_id("a video that nobody described", dash=False)
     rows = [
-        f"{v.video},11,00:00:00.0,00:00:{v.frames / FPS:04.1f},{v.size[0]},{v.size[1]},{v.frames},{v.annotated},"
-        f"{v.subset}"
+        f"{v.video},11,00:00:00.0,00:00:{v.frames / FPS:04.1f},{v.size[0]},{v.size[1]},"
+        f"{v.frames},{v.annotated},{v.subset}"
         for v in videos
     ]
     height, width = videos[0].size

@@ -1,4 +1,4 @@
-"""Sentences that are true of single frames of Moving Shapes: what A2D- and JHMDB-Sentences are exported from."""
+"""Sentences that are true of single frames of Moving Shapes: A2D- and JHMDB-Sentences are made of them."""
 
 from __future__ import annotations
 
