@@ -98,10 +98,11 @@ class JHMDBSentences(CentreWindows):
         read = {index: read_frame(folder / f"{index + 1:05d}.png") for index in sorted(set(indices))}
         sizes = {index: frame.shape[:2] for index, frame in read.items()}
         if other := [index for index in sizes if sizes[index] != sizes[indices[0]]]:
-            height, width = sizes[other[0]]
+            (height, width), first = sizes[other[0]], sizes[indices[0]]
+            path = folder / f"{other[0] + 1:05d}.png"
             raise DataError(
-                f"{folder / f'{other[0] + 1:05d}.png'} is {height}x{width} (height x width), another frame of "
-                f"the video is {sizes[indices[0]][0]}x{sizes[indices[0]][1]}"
+                f"{path} is {height}x{width} (height x width), another frame of the video is "
+                f"{first[0]}x{first[1]}"
             )
         return np.stack([read[index] for index in indices])
 

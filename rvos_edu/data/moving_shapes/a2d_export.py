@@ -2,9 +2,9 @@
 
 The training split becomes subset 0, the test split subset 1; A2D-Sentences has no third split, the valid one
 is left out. What is odd in the published files is here as well: a row with the instance "1 (copy)", a video
-that nobody described and that has no file, ids that begin with "-", annotated first and last frames, instances
-that are not in every annotated frame, one that is listed twice, `instance` flat, as a row and as a column,
-blanks before sentences, and masks in MATLAB's order of axes without the first axis where there is one instance.
+that nobody described and that has no file, ids that begin with "-", annotated first and last frames,
+instances that are not in every annotated frame, one that is listed twice, `instance` flat, as a row and as a
+column, blanks before sentences, and masks in MATLAB's order of axes, (W, H) where there is one instance.
 """
 
 from __future__ import annotations

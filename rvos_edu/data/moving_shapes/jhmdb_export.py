@@ -1,8 +1,8 @@
 """Moving Shapes in the layout of JHMDB-Sentences: PNG frames, MAT files of masks, three frames per video.
 
 The test split, one object and one sentence per video. What is odd in the published files is here as well:
-names with @ ( ) ! and +, videos with fewer masks than frames, and paths in the list of samples that begin with
-a folder of the machine that made it.
+names with @ ( ) ! and +, videos with fewer masks than frames, and paths in the list of samples that begin
+with a folder of the machine that made it.
 """
 
 from __future__ import annotations
