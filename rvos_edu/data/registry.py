@@ -10,11 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from rvos_edu.data.a2d_sentences import LAYOUT as A2D_SENTENCES
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.home import home
 from rvos_edu.data.index import index_key, kept, tree_stamps
+from rvos_edu.data.jhmdb_sentences import LAYOUT as JHMDB_SENTENCES
 from rvos_edu.data.layout import Layout
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_youtube_vos import load_pairs
@@ -97,6 +99,8 @@ _LAYOUTS = (
         },
     ),
     Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
+    A2D_SENTENCES,
+    JHMDB_SENTENCES,
     _images(MOVING_SHAPES_IMAGES, "frames of Moving Shapes"),
     _images("refcoco", "RefCOCO"),
     _images("refcoco+", "RefCOCO+"),

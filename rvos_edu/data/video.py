@@ -87,35 +87,49 @@ def read_video(path: str | Path, *, fps: float | Fraction | None = None) -> Vide
 class _FileReader(VideoReader):
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._opened() as (_, stream):
+        with open_stream(self.path) as (_, stream):
             rate = stream.average_rate or stream.guessed_rate or stream.base_rate
             self.fps = Fraction(rate) if rate else FOLDER_FPS
             self.frame_count = stream.frames or None
         self.size = self._first_size()
 
     def _decode(self) -> Iterator[np.ndarray]:
-        with self._opened() as (container, stream):
+        with open_stream(self.path) as (container, stream):
             for packet in container.demux(stream):  # no frame threads: they hide damage
-                if packet.is_corrupt:
-                    raise DataError(f"{self.path} is cut short or damaged at {_seconds(packet)}")
+                check_whole(packet, self.path)
                 for frame in packet.decode():
-                    image = frame.to_ndarray(format="rgb24")
-                    turns = round(frame.rotation / 90) % 4  # phones store how they were held
-                    yield np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+                    yield picture(frame)
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-        try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
-                    raise DataError(
-                        f"{self.path} holds no video, only {len(container.streams)} other streams"
-                    )
-                yield container, container.streams.video[0]
-        except av.FFmpegError as error:
-            raise DataError(
-                f"{self.path} cannot be read as a video; it is damaged, cut short or something else: {error}"
-            ) from error
+
+@contextmanager
+def open_stream(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """A video file and its first video stream; what FFmpeg objects to inside of the `with` is a DataError.
+
+    Raises:
+        DataError: if it is no video, or damaged.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise DataError(f"{path} holds no video, only {len(container.streams)} other streams")
+            yield container, container.streams.video[0]
+    except av.FFmpegError as error:
+        raise DataError(
+            f"{path} cannot be read as a video; it is damaged, cut short or something else: {error}"
+        ) from error
+
+
+def check_whole(packet: av.Packet, path: str | Path) -> None:
+    """Raise DataError if a packet of the file `path` is not all there."""
+    if packet.is_corrupt:
+        raise DataError(f"{path} is cut short or damaged at {_seconds(packet)}")
+
+
+def picture(frame: av.VideoFrame) -> np.ndarray:
+    """uint8 [H, W, 3] RGB, the way up that the camera was held: phones store that beside the pixels."""
+    image = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 def _seconds(packet: av.Packet) -> str:

@@ -26,6 +26,19 @@ def window_indices(start: int, length: int, window: int | None) -> tuple[int, ..
     return tuple(min(i, length - 1) for i in range(start, start + (length if window is None else window)))
 
 
+def centre_indices(centre: int, length: int, window: int) -> tuple[int, ...]:
+    """The frames of the window around one frame, which has place window // 2; edge frames are repeated.
+
+    Args:
+        centre: index of the frame.
+        length: frames of the video, >= 1.
+        window: frames of the window, >= 1.
+    """
+    _check(length, window)
+    first = centre - window // 2
+    return tuple(min(max(i, 0), length - 1) for i in range(first, first + window))
+
+
 def _check(length: int, window: int | None) -> None:
     if length < 1 or (window is not None and window < 1):
         raise ValueError(f"a window needs length >= 1 and window >= 1, got {length} and {window}")

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, layout_of, load
+from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, evenly, load_model, predict, truth_of
@@ -105,7 +106,8 @@ def evaluate(
     """
     indices = evenly(len(dataset.clips), limit)
     scores: list[ExpressionScore] = []
-    images = ImageScores(AveragePrecision() if candidates else None)
+    windows = dataset if isinstance(dataset, CentreWindows) else None
+    images = ImageScores(AveragePrecision() if candidates else None, windows)
     shuffled: list[ShuffledScore] = []
     with tqdm(total=len(indices), desc="evaluating clips", disable=not progress) as bar:
         for clips in clip_batches(dataset, indices, batch_size):

@@ -7,6 +7,7 @@ from pathlib import Path
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
+from rvos_edu.engine.image_table import image_table
 from rvos_edu.engine.inference import predict, truth_of
 from rvos_edu.engine.robust_page import add_false_sentences
 from rvos_edu.engine.scoring import ExpressionScore
@@ -45,11 +46,15 @@ def write_page(
 
 
 def add_figures(page: Page, report: EvaluationReport) -> None:
-    """The table by category, the sentences below it, and bars."""
+    """The table of images if single frames are scored, the one by category, what is said below it, and bars."""
+    if report.windowed:
+        header, row = image_table(report.spread())
+        page.table(header, [row])
     rows = group_rows(report)
     total = next((i for i, row in enumerate(rows) if row[0] == "all"), -1)
     page.table(["category", "expressions", *(name for _, name, _ in COLUMNS)], rows, total=total)
-    page.points(sentences(report))
+    if lines := sentences(report):
+        page.points(lines)
     groups = {**report.results[0].categories, "all": report.results[0].overall}
     spread = report.spread()
     keys = {name: "overall" if name == "all" else f"category.{name}" for name in groups}

@@ -7,6 +7,8 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rvos_edu.data import layout_of
+from rvos_edu.engine.image_table import image_lines, image_table
 from rvos_edu.engine.robust_table import robust_lines, robust_table
 from rvos_edu.engine.summary import THRESHOLDS, EvaluationResult, Spread, over_seeds
 
@@ -41,6 +43,7 @@ SENTENCES = (  # below the table; a figure's name stands in brackets
     " [robust.hard.rejected] %",
     "another object's sentence: J&F [swapped.swapped_jf] instead of [swapped.jf], [swapped.drop] lower",
 )
+_OF_IMAGES = {"overall", "late_entry_clips", "images", "images_per_frame"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ class EvaluationReport:
     def name(self) -> str:
         """The model's name, without the folders above it."""
         return Path(self.model).name
+
+    @property
+    def windowed(self) -> bool:
+        """Whether single frames are scored, as on A2D-Sentences: mAP, P@K and IoU then lead the table."""
+        return layout_of(self.data).windowed
 
     @property
     def title(self) -> str:
@@ -116,7 +124,10 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
 def format_table(report: EvaluationReport) -> str:
     """Per category, false sentences, images and protocols; several seeds as mean (lowest to highest)."""
     header = f"{'category':<18}{'n':>7}" + "".join(f"{name:>{width}}" for _, name, width in COLUMNS)
-    lines = [report.title, "", header, "-" * len(header)]
+    lines = [report.title, ""]
+    if report.windowed:
+        lines += [*image_lines(image_table(report.spread())), ""]
+    lines += [header, "-" * len(header)]
     for name, count, *cells in group_rows(report):
         widths = (width for _, _, width in COLUMNS)
         numbers = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
@@ -124,14 +135,18 @@ def format_table(report: EvaluationReport) -> str:
     robust = robust_table(report.spread())
     if len(robust) > 1:
         lines += ["", *robust_lines(robust)]
-    return "\n".join([*lines, "", *sentences(report)]) + "\n"
+    if told := sentences(report):
+        lines += ["", *told]
+    return "\n".join(lines) + "\n"
 
 
 def group_rows(report: EvaluationReport) -> list[list[str]]:
     """Rows of the table: name, number of expressions, then the figures of `COLUMNS`, means over seeds."""
     spread = report.spread()
     groups = [(f"category.{name}", name) for name in report.results[0].categories]
-    groups += [("overall", "all"), ("late_entry_clips", "late-entry clips")]
+    groups.append(("overall", "all"))
+    if not report.windowed:
+        groups.append(("late_entry_clips", "late-entry clips"))
     rows = []
     for prefix, name in groups:
         count = sum(result.figures().get(f"{prefix}.count", 0) for result in report.results)
@@ -141,12 +156,16 @@ def group_rows(report: EvaluationReport) -> list[list[str]]:
 
 
 def sentences(report: EvaluationReport) -> list[str]:
-    """What the tables do not say: images, mAP, protocols; over several seeds also the ranges of table C."""
+    """What the tables do not say: images, mAP, protocols; over several seeds also the ranges of table C.
+
+    Of single frames the first table says the former, and there is nothing to vote about.
+    """
     spread, several = report.spread(), len(report.results) > 1
     lines = []
     for sentence in SENTENCES:
         keys = re.findall(r"\[([\w.@]+)\]", sentence)
-        told = any(key.startswith("robust.") for key in keys) and not several
+        groups = {key.split(".")[0] for key in keys}
+        told = (report.windowed and groups & _OF_IMAGES) or (not several and "robust" in groups)
         if not told and all(key in spread for key in keys):
             for key in keys:
                 sentence = sentence.replace(f"[{key}]", _show(spread[key], several=several))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.engine.inference import Clip, Prediction, truth_of
 from rvos_edu.metrics import AveragePrecision, contour_accuracy, region_similarity
 from rvos_edu.metrics.region import Overlap, mask_overlap
@@ -81,28 +82,41 @@ class ShuffledScore:
 class ImageScores:
     """Images, one per (expression, frame in which the referred object is visible).
 
+    With `windows` one per item, as the published ground truth of these datasets has them: their one annotated
+    frame counts, also where the mask is empty.
+
     Args:
         precision: collects the masks of all queries for mAP; None: no mAP.
+        windows: the dataset, if its items are windows around single annotated frames.
         voted, per_frame: pixel counts of the masks chosen with and without temporal segment voting.
     """
 
     precision: AveragePrecision | None
+    windows: CentreWindows | None = None
     voted: list[Overlap] = field(default_factory=list)
     per_frame: list[Overlap] = field(default_factory=list)
 
+    names: set[str] = field(default_factory=set)
+
     def add(self, sample: VideoSample, prediction: Prediction) -> None:
-        """Add the visible frames of one expression."""
+        """Add the frames of one expression; images that were added before are left out."""
         masks, referred, visible = truth_of(sample)
-        frames = [int(t) for t in np.flatnonzero(visible)]
+        counted = np.arange(len(visible)) if self.windows else np.flatnonzero(visible)
+        frames = [int(t) for t in counted if self._name(sample, int(t)) not in self.names]
+        self.names.update(self._name(sample, t) for t in frames)
         truth = masks[referred]
         self.voted.append(mask_overlap(prediction.voted[frames], truth[frames]))
         self.per_frame.append(mask_overlap(prediction.per_frame[frames], truth[frames]))
         if self.precision is None:
             return
         for frame, candidates in zip(frames, prediction.candidates(frames), strict=True):
-            name = f"{sample.video}/{sample.expression_id}/{sample.annotated[frame]:06d}"
-            scores = prediction.probabilities[:, frame]
+            name, scores = self._name(sample, frame), prediction.probabilities[:, frame]
             self.precision.add(name, truth[frame], candidates, scores, best=prediction.query)
+
+    def _name(self, sample: VideoSample, frame: int) -> str:
+        if self.windows is not None:
+            return self.windows.image_of(sample)
+        return f"{sample.video}/{sample.expression_id}/{sample.annotated[frame]:06d}"
 
 
 def score_clip(

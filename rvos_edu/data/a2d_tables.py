@@ -1,0 +1,200 @@
+"""The tables of A2D-Sentences (Gavrilyuk et al., CVPR 2018): which videos, which split, which sentences.
+
+root/Release/videoset.csv has no header and nine columns, of which the first (video) and the last (0 train,
+1 test) are used. root/text_annotations/a2d_annotation.txt has one sentence per instance of a video, and
+a2d_missed_videos.txt the videos that nobody has described.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvos_edu.data.centre_windows import InstanceSentence
+from rvos_edu.data.reading import check_plain_name
+from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows
+from rvos_edu.errors import DataError, SplitError
+
+SPLITS = ("train", "test")  # by the number in the last column
+CLIP_FOLDERS = ("clips320H", "CLIPS320")
+HEADER = "video_id,instance_id,query"
+_COLUMNS = 9
+_COPY = re.compile(r"\d+ \(copy\)")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class A2DVideo:
+    """One video: its id, its file, and its sentences by instance."""
+
+    video: str
+    path: Path
+    sentences: tuple[InstanceSentence, ...]
+
+
+def videoset_file(root: Path) -> Path:
+    """Which videos there are, and in which split."""
+    return root / "Release" / "videoset.csv"
+
+
+def sentences_file(root: Path) -> Path:
+    """The sentences."""
+    return root / "text_annotations" / "a2d_annotation.txt"
+
+
+def missed_file(root: Path) -> Path:
+    """Videos without sentences."""
+    return root / "text_annotations" / "a2d_missed_videos.txt"
+
+
+def read_split(
+    root: Path,
+    split: str,
+    *,
+    skip: frozenset[str] = frozenset(),
+    bad: dict[str, str] | None = None,
+    notes: list[str] | None = None,
+) -> list[A2DVideo]:
+    """The videos of a split that have sentences, sorted by id.
+
+    What names a video that `videoset.csv` does not have is a fault of the first split: each fault is in one.
+    The published file has one row whose instance is "1 (copy)": such rows are left out, with a note.
+
+    Args:
+        skip: videos, and sentences as "video/instance", that are left out unread.
+        bad: collects what is wrong with a video or a sentence, by such keys, instead of raising.
+        notes: collects what is only worth knowing; None: it is logged.
+
+    Raises:
+        DataError: if a folder or file is missing or no such table, or (without `bad`) for the first fault.
+        SplitError: for an unknown split.
+    """
+    if split not in SPLITS:
+        raise SplitError(f"unknown split {split!r} of a2d-sentences; expected one of {', '.join(SPLITS)}")
+    if not root.is_dir():
+        raise DataError(
+            f"the dataset folder {root} does not exist; expected Release/ and text_annotations/ in it"
+        )
+    faults = Faults(bad, [])
+    subsets = _read_subsets(videoset_file(root), split, skip, faults)
+    missed = _read_missed(missed_file(root), faults)
+    sentences = _read_sentences(sentences_file(root), split, subsets, skip, faults)
+    clips = _clips_folder(root)
+    own = [v for v in sorted(subsets) if subsets[v] == split and v not in skip]
+    described = [video for video in own if sentences.get(video) and video not in missed]
+    _note_missed(own, sentences, missed, faults)
+    if notes is None:
+        for text in faults.notes:
+            logger.info("a2d-sentences %s: %s", split, text)
+    else:
+        notes.extend(faults.notes)
+    if not described and not bad:
+        raise DataError(f"{sentences_file(root)} has no sentences for the split {split!r}")
+    gone = faults.bad or {}
+    return [
+        A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]))
+        for video in described
+        if video not in gone
+    ]
+
+
+def _read_subsets(path: Path, split: str, skip: frozenset[str], faults: Faults) -> dict[str, str]:
+    """The split of each video."""
+    subsets: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for row in read_rows(path, fields=_COLUMNS):
+        video, where = row.fields[0].strip(), f"{path}:{row.line}"
+        if video in skip or where in skip:
+            continue
+        subset = row.fields[-1].strip() if len(row.fields) == _COLUMNS else ""
+        try:
+            check_plain_name(path, f"video id in line {row.line}", video)
+        except DataError as error:
+            _of_first_split(split, faults, video or where, str(error))
+            continue
+        if subset not in ("0", "1"):
+            said = ",".join(row.fields)
+            message = f"{where} must have {_COLUMNS} columns, the last 0 (train) or 1 (test), got {said!r}"
+            _of_first_split(split, faults, video, message)
+        elif video in subsets:
+            if subsets[video] == split:
+                faults.add(video, f"{where} lists the video {video!r} again, after line {lines[video]}")
+        else:
+            subsets[video], lines[video] = SPLITS[int(subset)], row.line
+    return subsets
+
+
+def _of_first_split(split: str, faults: Faults, key: str, message: str) -> None:
+    if split == SPLITS[0]:
+        faults.add(key, message)
+
+
+def _read_missed(path: Path, faults: Faults) -> frozenset[str]:
+    if not path.is_file():
+        faults.notes.append(f"{path} is missing: videos without sentences are left out all the same")
+        return frozenset()
+    return frozenset(row.fields[0].strip() for row in read_rows(path, fields=1))
+
+
+def _note_missed(
+    own: list[str], sentences: dict[str, list[InstanceSentence]], missed: frozenset[str], faults: Faults
+) -> None:
+    silent = [video for video in own if video not in sentences and video not in missed]
+    if silent:
+        faults.notes.append(f"{len(silent)} videos have no sentence, {silent[0]} for example")
+    if clash := [video for video in own if sentences.get(video) and video in missed]:
+        faults.notes.append(
+            f"{len(clash)} videos are listed as missed and left out, though they have sentences: {clash[0]}"
+        )
+
+
+def _read_sentences(
+    path: Path, split: str, subsets: dict[str, str], skip: frozenset[str], faults: Faults
+) -> dict[str, list[InstanceSentence]]:
+    """Sentences of the videos of one split, in the order of their instances."""
+    found: dict[str, dict[str, InstanceSentence]] = {}
+    lines: dict[str, int] = {}
+    for row in read_rows(path, header=HEADER, fields=3):
+        video = row.fields[0].strip()
+        instance = row.fields[1].strip() if len(row.fields) == 3 else ""
+        key = f"{video}/{int(instance)}" if instance.isdecimal() else f"{video}/{instance}"
+        if video in skip or key in skip:
+            continue
+        if subsets.get(video) != split:
+            if video not in subsets:
+                message = f"{path}:{row.line} names the video {video!r}, which videoset.csv does not have"
+                _of_first_split(split, faults, video, message)
+            continue
+        if _COPY.fullmatch(instance):
+            faults.notes.append(f"{path}:{row.line} is left out: its instance is {instance!r}")
+        elif key in lines:
+            faults.add(key, f"{path}:{row.line} describes {key} again, after line {lines[key]}")
+        elif wrong := _wrong(path, row, instance):
+            faults.add(key, wrong)
+        else:
+            lines[key] = row.line
+            own, name = found.setdefault(video, {}), key.split("/", 1)[1]
+            own[key] = InstanceSentence(name, int(instance), row.fields[2], plain_text(row.fields[2]))
+    gone = faults.bad or {}
+    return {
+        video: sorted((s for key, s in own.items() if key not in gone), key=lambda s: s.instance)
+        for video, own in found.items()
+    }
+
+
+def _wrong(path: Path, row: Row, instance: str) -> str | None:
+    if not instance.isdecimal():
+        said = ",".join(row.fields)
+        return f"{path}:{row.line} must have a video, the number of an instance and a sentence, got {said!r}"
+    if not row.fields[2].strip():
+        return f"{path}:{row.line}: the sentence about instance {instance} of {row.fields[0]} is empty"
+    return None
+
+
+def _clips_folder(root: Path) -> Path:
+    for name in CLIP_FOLDERS:
+        if (root / "Release" / name).is_dir():
+            return root / "Release" / name
+    raise DataError(f"{root / 'Release' / CLIP_FOLDERS[0]} is missing: the videos belong there")

@@ -1,0 +1,108 @@
+"""Decode every video and mask of a split of A2D-Sentences, and count."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from rvos_edu.data.a2d_masks import mask_file, mask_numbers, read_frame_masks
+from rvos_edu.data.a2d_tables import A2DVideo, read_split
+from rvos_edu.data.centre_windows import AnnotatedFrame, check_frame
+from rvos_edu.data.check_report import SplitReport
+from rvos_edu.data.video import read_video
+from rvos_edu.errors import DataError
+
+
+@dataclass
+class _Found:
+    """What one video holds."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    frames: int = 0
+    samples: int = 0
+    instances: set[int] = field(default_factory=set)
+
+
+def check_a2d(root: Path, split: str) -> SplitReport:
+    """Look at everything that the tables of a split name.
+
+    Raises:
+        DataError: if a table or the folder of videos is not there.
+        SplitError: for an unknown split.
+    """
+    bad: dict[str, str] = {}
+    notes: list[str] = []
+    videos = read_split(root, split, bad=bad, notes=notes)
+    problems = list(bad.values())
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        running = pool.map(lambda video: _check_video(root, video), videos)
+        found = list(tqdm(running, total=len(videos), desc=f"Checking {split}", unit="video", delay=1.0))
+    for video, about in zip(videos, found, strict=True):
+        problems += about.problems
+        notes += about.notes
+        if about.problems:
+            bad.setdefault(video.video, about.problems[0])
+    decoded = [about.frames for about in found if about.frames]
+    return SplitReport(
+        split=split,
+        videos=len(videos),
+        expressions=sum(len(video.sentences) for video in videos),
+        frames=float(np.mean(decoded)) if decoded else 0.0,
+        objects=float(np.mean([len(about.instances) for about in found])) if found else None,
+        late=None,
+        categories={},
+        ceiling=None,
+        problems=problems,
+        notes=notes,
+        samples=sum(about.samples for about in found),
+        bad=bad,
+    )
+
+
+def _check_video(root: Path, video: A2DVideo) -> _Found:
+    """Decode all frames and the masks of all annotated ones."""
+    found, size = _Found(), None
+    try:
+        reader = read_video(video.path)
+        found.frames = sum(1 for _ in reader)
+        size = reader.size
+    except DataError as error:
+        found.problems.append(str(error))
+    try:
+        numbers = mask_numbers(root, video.video)
+    except DataError as error:
+        found.problems.append(str(error))
+        return found
+    for number in numbers:
+        _check_masks(root, video, number, size, found)
+    lost = [s.instance for s in video.sentences if s.instance not in found.instances]
+    if lost and not found.problems:
+        found.notes += [f"instance {one} of {video.video} is in no mask: no sample of it" for one in lost]
+    return found
+
+
+def _check_masks(
+    root: Path, video: A2DVideo, number: int, size: tuple[int, int] | None, found: _Found
+) -> None:
+    """One file; without `size` the video could not be decoded, which is already reported."""
+    path = mask_file(root, video.video, number)
+    try:
+        masks = read_frame_masks(path)
+        if size is not None:
+            frame = AnnotatedFrame(video.video, number, ())
+            check_frame(masks.unique(), frame, count=found.frames, size=size)
+    except DataError as error:
+        found.problems.append(str(error))
+        return
+    found.instances.update(masks.ids)
+    found.samples += sum(sentence.instance in masks.ids for sentence in video.sentences)
+    if masks.repeated:
+        found.notes.append(f"{path} lists instance {masks.repeated[0]} more than once: the first is used")
+    if masks.extra:
+        found.notes.append(f"{path} has {masks.extra} masks without an instance: they are left out")
