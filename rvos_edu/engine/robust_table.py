@@ -11,6 +11,7 @@ COLUMNS = (  # heading, figure without 1(A) (empty: none), with 1(A), width
     ("J", "overall.j", "robust.{}.j_filtered", 8),
     ("F", "overall.f", "robust.{}.f_filtered", 8),
     ("R", "robust.{}.r", "robust.{}.r_filtered", 8),
+    ("false alarms", "robust.{}.false_alarms", "robust.{}.false_alarms_filtered", 14),
     ("AUC", "", "robust.{}.auc", 8),
     ("true kept", "", "robust.{}.kept", 12),
     ("false rejected", "", "robust.{}.rejected", 16),
