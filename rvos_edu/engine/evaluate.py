@@ -63,8 +63,9 @@ def run(
     network, config = load_model(model)
     datasets = {seed: _load(data, split, root, level, seed, config) for seed in seeds or [0]}
     how = _How(
-        network, config, name=str(model), data=data, split=split, level=level if shapes else None, limit=limit,
-        batch_size=batch_size, shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
+        network, config, name=str(model), data=data, split=split, level=level if shapes else None,
+        limit=limit, batch_size=batch_size,
+        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
         report = how.report(datasets, temporary)
