@@ -22,8 +22,8 @@ NAME = 25  # characters of the first column
 def robust_table(spread: Mapping[str, Spread]) -> list[list[str]]:
     """Means over seeds: the header, then per kind of false pairs a row without the filter 1(A).
 
-    Models that say whether a sentence fits have a second row per kind, with it, and three more columns. Without J
-    and F where the truth is hidden.
+    Models that say whether a sentence fits have a second row per kind, with it, and three more columns. There
+    are no J and F where the truth is hidden.
 
     Args:
         spread: of `EvaluationReport.spread`.

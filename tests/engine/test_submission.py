@@ -299,7 +299,7 @@ def test_r_of_a_real_split_without_masks(
 
 
 def test_moving_shapes_without_its_masks_has_proven_pairs_and_no_server(
-    command: Path, tmp_path: Path
+    command: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     root = make(tmp_path / "shapes", level="1", workers=1, train=0, valid=0, test=2)
     shutil.rmtree(root / "test" / "Annotations")
@@ -308,3 +308,8 @@ def test_moving_shapes_without_its_masks_has_proven_pairs_and_no_server(
     assert false_pairs_of(data, wanted=False, hidden=True) == []
     with pytest.raises(DataError, match="r2-youtube-vos has false sentences only"):
         module.truth_is_hidden(false_pairs_of(data)[0])
+    monkeypatch.setattr(module, "load_model", lambda name: (tiny_model(), SMALL))
+    report = run("m", root=str(root), out="out")
+    assert set(report.results[0].robust) == {"random", "hard"}
+    assert not (command / "out" / "submission.zip").exists()
+    assert "no server known for this dataset" in report.table()
