@@ -1,4 +1,4 @@
-"""`rvos-edu data make|check`."""
+"""`rvos-edu data make|check|submission`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,20 @@ def check_data(options: argparse.Namespace) -> int:
     return 0 if report.ok else FOUND_PROBLEMS
 
 
+def check_submission(options: argparse.Namespace) -> int:
+    """Check a zip for the server of a benchmark before it is handed in; exit code 1 if there are problems."""
+    from rvos_edu.data.submission import validate_submission
+
+    report = validate_submission(options.zip, options.root, options.split, options.data, progress=True)
+    print(report)
+    return 0 if report.ok else FOUND_PROBLEMS
+
+
 def add_data(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("data", help="Make or check a dataset", allow_abbrev=False)
-    inner = parser.add_subparsers(metavar="make|check", required=True, parser_class=Parser)
+    parser = commands.add_parser(
+        "data", help="Make or check a dataset, check a submission", allow_abbrev=False
+    )
+    inner = parser.add_subparsers(metavar="make|check|submission", required=True, parser_class=Parser)
 
     make = add_command(
         inner,
@@ -67,3 +78,27 @@ def add_data(commands: argparse._SubParsersAction) -> None:
     check.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
     check.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
     check.add_argument("--seed", type=int, default=0, help="of moving-shapes (%(default)s)")
+    _add_submission(inner)
+
+
+def _add_submission(inner: argparse._SubParsersAction) -> None:
+    submission = add_command(
+        inner,
+        "submission",
+        check_submission,
+        examples=[
+            "rvos-edu data submission submission.zip --root datasets/refer_youtube_vos",
+            "rvos-edu data submission mevis.zip --data mevis --root datasets/mevis --split valid",
+        ],
+    )
+    submission.add_argument(
+        "zip",
+        metavar="ZIP",
+        help="as `rvos-edu evaluate` writes it for a split without masks; the whole valid split has 22,046 "
+        "PNG in Refer-YouTube-VOS and 138,719 in MeViS",
+    )
+    submission.add_argument(
+        "--data", default="refer-youtube-vos", help="refer-youtube-vos or mevis (default: %(default)s)"
+    )
+    submission.add_argument("--root", required=True, help="folder of the dataset")
+    submission.add_argument("--split", default="valid", help="what was segmented (default: %(default)s)")

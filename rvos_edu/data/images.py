@@ -12,7 +12,8 @@ from rvos_edu.errors import DataError
 
 MASK_MODES = ("P", "L")  # any other mode would need re-quantising, which silently renumbers objects
 FRAME_MODES = ("RGB", "RGBA", "RGBX", "RGBa", "L", "LA", "La", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+# What Pillow raises for damaged files
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 def read_frame(path: str | Path) -> np.ndarray:
@@ -41,6 +42,21 @@ def read_mask(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarr
     return ids
 
 
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(H, W) from the header of a file; no pixel is decoded.
+
+    Raises:
+        DataError: if the file is missing or has no readable header.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing") from error
+    except DAMAGE as error:
+        raise DataError(f"{path} cannot be read as an image: {error}") from error
+
+
 def _read(path: str | Path, modes: tuple[str, ...], convert: str | None) -> np.ndarray:
     try:
         with Image.open(path) as image:
@@ -49,6 +65,6 @@ def _read(path: str | Path, modes: tuple[str, ...], convert: str | None) -> np.n
                 return np.asarray(image if convert in (None, mode) else image.convert(convert))
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
     raise DataError(f"{path} has the image mode {mode}, expected one of {', '.join(modes)}")

@@ -71,10 +71,10 @@ def read_split(
     root = Path(root)
     _check_root(root, split)
     path = expressions_file(root, split)
-    videos = _read_videos(path)
+    videos = videos_of(path)
     test = expressions_file(root, "test")
     if split == "valid" and test.is_file():
-        of_test = _read_videos(test)
+        of_test = videos_of(test)
         videos = {v: about for v, about in videos.items() if v not in of_test}
     ids = ids_file(root, split)
     if ids.is_file():
@@ -109,13 +109,20 @@ def missing_message(root: str | Path, split: str, missing: list[Path]) -> str:
     """What is missing, and how to mend the well-known cause."""
     named = expressions_file(root, split)
     text = f"{missing[0]} is missing, though {named} names it ({len(missing)} files in all)"
-    if split == "valid" and not expressions_file(root, "test").is_file():
-        text += (
-            ". The published valid JSON also lists the test videos: put the test JSON at "
-            f"{expressions_file(root, 'test')}, or the ids of the valid videos, one per line, in "
-            f"{ids_file(root, split)}"
-        )
-    return text
+    hint = hint_about_test_videos(root, split)
+    return f"{text}. {hint}" if hint else text
+
+
+def hint_about_test_videos(root: str | Path, split: str) -> str:
+    """How to leave the test videos out of the published valid JSON; empty where nothing can be said."""
+    known = expressions_file(root, "test").is_file() or ids_file(root, split).is_file()
+    if split != "valid" or known:
+        return ""
+    return (
+        "The published valid JSON also lists the test videos: put the test JSON at "
+        f"{expressions_file(root, 'test')}, or the ids of the valid videos, one per line, in "
+        f"{ids_file(root, split)}"
+    )
 
 
 def _check_root(root: Path, split: str) -> None:
@@ -130,7 +137,12 @@ def _check_root(root: Path, split: str) -> None:
         raise SplitError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
 
 
-def _read_videos(path: Path) -> dict[str, Any]:
+def videos_of(path: Path) -> dict[str, Any]:
+    """What a meta_expressions.json says about each video, unchecked.
+
+    Raises:
+        DataError: if the file is missing, no JSON, or of another layout.
+    """
     content = read_json(path)
     videos = content.get("videos") if isinstance(content, dict) else None
     if not isinstance(videos, dict):

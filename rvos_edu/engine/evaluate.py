@@ -1,126 +1,29 @@
-"""Evaluate a model on a split: J, F, J&F, P@K, IoU, mAP, and two protocols (MTTR, section 4)."""
+"""The command that evaluates a model on a split, and what it does where the masks are hidden."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from rvos_edu.config import AnyExperiment
-from rvos_edu.data import ClipDataset, layout_of, load
-from rvos_edu.data.centre_windows import CentreWindows
+from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
+from rvos_edu.data.submission_format import FORMATS
+from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
-from rvos_edu.engine.inference import clip_batches, evenly, load_model, predict, truth_of
+from rvos_edu.engine.hidden_report import SUBMISSION
+from rvos_edu.engine.inference import load_model
 from rvos_edu.engine.outputs import check_replaceable, result_dir
-from rvos_edu.engine.protocols import other_sentence, shuffle_frames_of
-from rvos_edu.engine.robust_protocol import add_false_pairs
-from rvos_edu.engine.scoring import (
-    ExpressionScore,
-    ImageScores,
-    ShuffledScore,
-    chance_of,
-    right_object,
-    score_clip,
-)
-from rvos_edu.engine.summary import (
-    EvaluationResult,
-    summarise_categories,
-    summarise_group,
-    summarise_images,
-    summarise_shuffled,
-    summarise_swapped,
-)
+from rvos_edu.engine.robust_protocol import add_false_pairs, false_pairs_of
+from rvos_edu.engine.submission import segment_split, write_submission
+from rvos_edu.engine.summary import EvaluationResult, summarise_hidden
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.metrics import AveragePrecision
 from rvos_edu.models import VideoModel
-from rvos_edu.structures import VideoSample
 
+__all__ = ["QuickScore", "evaluate", "quick_score", "run"]
 MARKER = "evaluation.json"  # tells a folder of this command from others
-
-
-@dataclass(frozen=True)
-class QuickScore:
-    """J, F and J&F in percent, for a look while training."""
-
-    j: float
-    f: float
-    jf: float
-
-
-def quick_score(
-    model: VideoModel, dataset: ClipDataset, config: AnyExperiment, limit: int | None = None
-) -> QuickScore:
-    """J, F and J&F with voting over about `limit` expressions, clips taken evenly over the dataset.
-
-    The model's train or evaluation mode is as before afterwards.
-
-    Raises:
-        DataError: if the dataset is empty or has no masks.
-    """
-    clips = len(dataset.clips)
-    if limit is not None:
-        clips = max(1, min(clips, round(limit * clips / max(1, len(dataset)))))
-    training = model.training
-    model.eval()
-    try:
-        result = evaluate(model, dataset, config=config, limit=clips, candidates=False, progress=False)
-    finally:
-        model.train(training)
-    overall = result.overall
-    assert overall.j is not None and overall.f is not None and overall.jf is not None
-    return QuickScore(overall.j, overall.f, overall.jf)
-
-
-def evaluate(
-    model: VideoModel,
-    dataset: ClipDataset,
-    *,
-    config: AnyExperiment,
-    limit: int | None = None,
-    batch_size: int = 4,
-    candidates: bool = True,
-    shuffle: bool = False,
-    swap: bool = False,
-    seed: int = 0,
-    progress: bool = True,
-) -> EvaluationResult:
-    """Score a model on whole clips.
-
-    Args:
-        model: in evaluation mode.
-        dataset: stored frames and masks, one clip per video (`window=None`, no transform).
-        config: how frames are resized and masks post-processed.
-        limit: number of clips, taken evenly over the dataset; None: all.
-        batch_size: clips per forward pass; every clip comes with all its expressions.
-        candidates: also measure mAP, for which the masks of all queries are kept.
-        shuffle: also show motion sentences (all, where categories are unknown) with shuffled frames.
-        swap: also score each output for a sentence about another object of the same clip.
-        seed: of the two protocols.
-        progress: show a bar.
-
-    Raises:
-        DataError: if the dataset is empty or has no masks.
-    """
-    indices = evenly(len(dataset.clips), limit)
-    scores: list[ExpressionScore] = []
-    windows = dataset if isinstance(dataset, CentreWindows) else None
-    images = ImageScores(AveragePrecision() if candidates else None, windows)
-    shuffled: list[ShuffledScore] = []
-    with tqdm(total=len(indices), desc="evaluating clips", disable=not progress) as bar:
-        for clips in clip_batches(dataset, indices, batch_size):
-            samples = [clip.samples for clip in clips]
-            for clip, outputs in zip(clips, predict(model, samples, config=config), strict=True):
-                partners = other_sentence(clip.samples, seed=seed) if swap else None
-                scores += score_clip(clip, outputs, partners=partners, images=images)
-            if shuffle:
-                shuffled += _score_shuffled(model, samples, config=config, seed=seed)
-            bar.update(len(clips))
-    if not scores:
-        raise DataError("there is no expression to evaluate: the dataset is empty")
-    return _summarise(scores, images, shuffled if shuffle else None, swap=swap)
 
 
 def run(
@@ -140,6 +43,9 @@ def run(
 ) -> EvaluationReport:
     """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
 
+    Where a split has no masks (valid of Refer-YouTube-VOS and MeViS) J, F and the like are left to the
+    server: `submission.zip` is written and checked instead; R is measured if the false pairs are there.
+
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
         data, root, split, level: as for `rvos_edu.data.load`.
@@ -155,61 +61,103 @@ def run(
     _check(seeds, limit=limit, batch_size=batch_size, generated=shapes and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
-    started = time.monotonic()
-    datasets = [(seed, _load(data, split, root, level, seed, config)) for seed in seeds or [0]]
-    shuffle = shapes if shuffle_frames is None else shuffle_frames
-    swap = shapes if swap_sentences is None else swap_sentences
-    how = _How(network, config, limit, batch_size, shuffle=shuffle, swap=swap, false=false_sentences)
-    results = [how.score(dataset, seed) for seed, dataset in datasets]
-    report = EvaluationReport(
-        model=str(model),
-        data=data,
-        split=split,
-        level=level if shapes else None,
-        seeds=[seed for seed, _ in datasets],
-        clips=[len({score.clip for score in result.expressions}) for result in results],
-        results=results,
-        seconds=time.monotonic() - started,
-    )
-    _write(folder, report, model=network, dataset=datasets[0][1], config=config)
+    datasets = {seed: _load(data, split, root, level, seed, config) for seed in seeds or [0]}
+    how = _How(
+        network, config, name=str(model), data=data, split=split, level=level if shapes else None,
+        limit=limit, batch_size=batch_size,
+        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
+    )  # fmt: skip
+    with result_dir(folder, marker=MARKER) as temporary:
+        report = how.report(datasets, temporary)
+        first = datasets[report.seeds[0]]
+        write_report(temporary, report)
+        write_page(temporary / "index.html", report, model=network, dataset=first, config=config)
+    print(report.table())
+    print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     return report
 
 
 @dataclass(frozen=True)
 class _How:
-    """What is the same for all seeds."""
+    """What is the same for all seeds; protocols that are None run where they can."""
 
     model: VideoModel
     config: AnyExperiment
+    name: str
+    data: str
+    split: str
+    level: str | None  # None: not Moving Shapes
     limit: int | None
     batch_size: int
-    shuffle: bool
-    swap: bool
+    shuffle: bool | None
+    swap: bool | None
     false: bool | None
 
-    def score(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
-        """All figures of one split."""
-        limit, batch_size = self.limit, self.batch_size
-        result = evaluate(
-            self.model,
-            dataset,
-            config=self.config,
-            limit=limit,
-            batch_size=batch_size,
-            shuffle=self.shuffle,
-            swap=self.swap,
-            seed=seed,
+    def report(self, datasets: Mapping[int, ClipDataset], folder: Path) -> EvaluationReport:
+        """Score one split per seed."""
+        started = time.monotonic()
+        results = [self.score(dataset, seed, folder) for seed, dataset in datasets.items()]
+        return EvaluationReport(
+            model=self.name,
+            data=self.data,
+            split=self.split,
+            level=self.level,
+            seeds=list(datasets),
+            clips=[len({score.clip for score in result.true_scores}) for result in results],
+            results=results,
+            seconds=time.monotonic() - started,
         )
+
+    def score(self, dataset: ClipDataset, seed: int, folder: Path) -> EvaluationResult:
+        """All figures of one split; what is for a server goes into `folder`."""
+        hidden = truth_is_hidden(dataset)
+        pairs = false_pairs_of(dataset, wanted=self.false, hidden=hidden)  # missing ones stop us here
+        result = self._hidden(dataset, folder) if hidden else self._scored(dataset, seed)
         add_false_pairs(
-            result,
-            self.model,
-            dataset,
-            config=self.config,
-            wanted=self.false,
-            limit=limit,
-            batch_size=batch_size,
+            result, self.model, pairs, config=self.config, limit=self.limit, batch_size=self.batch_size
         )
         return result
+
+    def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
+        shapes = self.level is not None
+        return evaluate(
+            self.model,
+            dataset,
+            config=self.config,
+            limit=self.limit,
+            batch_size=self.batch_size,
+            shuffle=shapes if self.shuffle is None else self.shuffle,
+            swap=shapes if self.swap is None else self.swap,
+            seed=seed,
+        )
+
+    def _hidden(self, dataset: ClipDataset, folder: Path) -> EvaluationResult:
+        if self.shuffle or self.swap:
+            raise ConfigError(
+                f"shuffled frames and swapped sentences need masks, {self.data} {self.split} has none"
+            )
+        form = FORMATS.get(self.data)
+        if form is None:
+            outputs = segment_split(self.model, dataset, config=self.config, limit=self.limit)
+            return summarise_hidden(outputs)
+        outputs, found = write_submission(
+            self.model, dataset, folder / SUBMISSION, form, config=self.config, limit=self.limit
+        )
+        return replace(summarise_hidden(outputs), submission=found)
+
+
+def truth_is_hidden(dataset: ClipDataset) -> bool:
+    """Whether a split comes without masks: only a server can measure what is found in it.
+
+    Raises:
+        DataError: for a dataset of false sentences only.
+    """
+    if isinstance(dataset, PairDataset):
+        raise DataError(
+            "r2-youtube-vos has false sentences only, and R compares them with the true ones: evaluate "
+            "refer-youtube-vos (--data) with --false-sentences"
+        )
+    return len(dataset.clips) > 0 and all(sample.target is None for sample in dataset.load_clip(0))
 
 
 def _load(
@@ -224,50 +172,6 @@ def _load(
     return load(
         data, split=split, root=root, level=level, seed=seed, train_videos=train_videos, window=window
     )
-
-
-def _write(
-    folder: Path, report: EvaluationReport, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
-) -> None:
-    """The page and what `write_report` writes, all or nothing."""
-    with result_dir(folder, marker=MARKER) as temporary:
-        write_report(temporary, report)
-        write_page(temporary / "index.html", report, model=model, dataset=dataset, config=config)
-    print(report.table())
-    print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-def _summarise(
-    scores: list[ExpressionScore], images: ImageScores, shuffled: list[ShuffledScore] | None, *, swap: bool
-) -> EvaluationResult:
-    return EvaluationResult(
-        overall=summarise_group(scores),
-        categories=summarise_categories(scores),
-        late_entry=summarise_group(s for s in scores if s.late),
-        images=summarise_images(images.voted, images.precision),
-        images_per_frame=summarise_images(images.per_frame),
-        shuffled=None if shuffled is None else summarise_shuffled(shuffled),
-        swapped=summarise_swapped(scores) if swap else None,
-        expressions=scores,
-    )
-
-
-def _score_shuffled(
-    model: VideoModel, clips: list[list[VideoSample]], *, config: AnyExperiment, seed: int
-) -> list[ShuffledScore]:
-    shuffled = []
-    for samples in clips:
-        chosen = [s for s in samples if s.category in (None, "motion")]
-        if chosen:
-            shuffled.append(shuffle_frames_of(chosen, seed=seed))
-    if not shuffled:
-        return []
-    scores = []
-    for samples, outputs in zip(shuffled, predict(model, shuffled, config=config), strict=True):
-        for sample, output in zip(samples, outputs, strict=True):
-            masks, referred, _ = truth_of(sample)
-            scores.append(ShuffledScore(right_object(output.voted, masks, referred), chance_of(sample)))
-    return scores
 
 
 def _check(seeds: list[int] | None, *, generated: bool, **counts: int | None) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
+from rvos_edu.engine.hidden_report import HEADER, hidden_rows
 from rvos_edu.engine.image_table import image_table
-from rvos_edu.engine.inference import predict, truth_of
+from rvos_edu.engine.inference import evenly, predict, truth_of
 from rvos_edu.engine.robust_page import add_false_sentences
-from rvos_edu.engine.scoring import ExpressionScore
+from rvos_edu.engine.scoring import ExpressionScore, OutputScore
 from rvos_edu.models import VideoModel
 from rvos_edu.structures import VideoSample
 from rvos_edu.viz.curves import category_bars
@@ -30,19 +32,58 @@ def write_page(
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
-    add_figures(page, report)
+    if report.hidden:
+        page.text("This split has no masks here: what needs them is left to the server that has them.")
+        page.table(HEADER, hidden_rows(report.spread()))
+        page.points(sentences(report))
+    else:
+        add_figures(page, report)
     add_false_sentences(page, report, model=model, dataset=dataset, config=config)
-    ranked = sorted(report.results[0].expressions, key=lambda score: score.jf)
+    if report.hidden:
+        add_outputs(page, report.results[0].outputs, model=model, dataset=dataset, config=config)
+    else:
+        add_best_and_worst(page, report.results[0].expressions, model=model, dataset=dataset, config=config)
+    page.write(path)
+
+
+def add_best_and_worst(
+    page: Page,
+    scores: Sequence[ExpressionScore],
+    *,
+    model: VideoModel,
+    dataset: ClipDataset,
+    config: AnyExperiment,
+) -> None:
+    """Pictures of the clips with the highest and the lowest J&F."""
+    ranked = sorted(scores, key=lambda score: score.jf)
     groups = {
         name: [
             clip_picture(score, model=model, dataset=dataset, config=config)
-            for score in distinct_videos(scores, SHOWN)
+            for score in distinct_videos(group, SHOWN)
         ]
-        for name, scores in (("best", ranked[::-1]), ("worst", ranked))
+        for name, group in (("best", ranked[::-1]), ("worst", ranked))
     }
     page.heading("Best and worst clips")
     page.figure(clip_grid(dict(groups)), "Each row: one sentence and the mask of the voted query.")
-    page.write(path)
+
+
+def add_outputs(
+    page: Page,
+    scores: Sequence[OutputScore],
+    *,
+    model: VideoModel,
+    dataset: ClipDataset,
+    config: AnyExperiment,
+) -> None:
+    """Pictures of some clips whose truth is hidden, taken evenly."""
+    chosen = [scores[i] for i in evenly(len(scores), SHOWN)]
+    pictures = [output_picture(score, model=model, dataset=dataset, config=config) for score in chosen]
+    page.heading("What was segmented")
+    page.figure(
+        clip_grid({"some clips, taken evenly": pictures}),
+        "Each row: one sentence and the mask of the voted query, before the filter 1(A). Nobody here knows "
+        "which are right.",
+    )
 
 
 def add_figures(page: Page, report: EvaluationReport) -> None:
@@ -84,7 +125,23 @@ def clip_picture(
     )
 
 
-def find_sample(dataset: ClipDataset, score: ExpressionScore) -> VideoSample:
+def output_picture(
+    score: OutputScore, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
+) -> ClipPicture:
+    """One expression whose truth is hidden as a row of pictures; the model runs once more."""
+    sample = find_sample(dataset, score)
+    [[prediction]] = predict(model, [[sample]], config=config)
+    wrong = "" if score.mismatch is None else f", p(does not match) {score.mismatch:.2f}"
+    return ClipPicture(
+        frames=sample.frames[list(sample.annotated)].permute(0, 2, 3, 1).numpy(),
+        masks=prediction.voted,
+        truth=None,
+        expression=score.expression,
+        caption=f"area {100 * score.area:.1f} %{wrong}, video {score.video}",
+    )
+
+
+def find_sample(dataset: ClipDataset, score: ExpressionScore | OutputScore) -> VideoSample:
     """The sample that a score is about."""
     return next(s for s in dataset.load_clip(score.clip) if s.expression_id == score.expression_id)
 

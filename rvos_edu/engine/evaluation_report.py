@@ -6,8 +6,16 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rvos_edu.data import layout_of
+from rvos_edu.engine.hidden_report import (
+    NOT_MEASURED,
+    hidden_lines,
+    hidden_rows,
+    submission_facts,
+    submission_sentences,
+)
 from rvos_edu.engine.image_table import image_lines, image_table
 from rvos_edu.engine.robust_table import robust_lines, robust_table
 from rvos_edu.engine.summary import THRESHOLDS, EvaluationResult, Spread, over_seeds
@@ -80,7 +88,7 @@ class EvaluationReport:
         """One line: what was evaluated on what."""
         level = "" if self.level is None else f", level {self.level}"
         seeds = "" if self.level is None else f", seed {', '.join(map(str, self.seeds))}"
-        count = sum(len(result.expressions) for result in self.results)
+        count = sum(len(result.true_scores) for result in self.results)
         return (
             f"{self.name} on {self.data} ({self.split}{level}{seeds}): "
             f"{sum(self.clips)} clips, {count} expressions, {self.seconds:.0f} s"
@@ -90,6 +98,11 @@ class EvaluationReport:
         """Mean and range over seeds of every figure, in percent."""
         return over_seeds(self.results)
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the split has no masks to measure against."""
+        return self.results[0].hidden is not None
+
     def table(self) -> str:
         """The table that `rvos-edu evaluate` prints."""
         return format_table(self)
@@ -98,7 +111,7 @@ class EvaluationReport:
 def write_report(folder: Path, report: EvaluationReport) -> None:
     """Write `table.txt`, `evaluation.json`, `expressions.jsonl`; of false sentences `false_pairs.jsonl`."""
     (folder / "table.txt").write_text(report.table(), encoding="utf-8")
-    content = {
+    content: dict[str, Any] = {
         "model": report.model,
         "data": report.data,
         "split": report.split,
@@ -110,10 +123,13 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
         "figures": {name: asdict(value) for name, value in report.spread().items()},
         "per_seed": [result.figures() for result in report.results],
     }
+    if report.hidden:
+        content["not_measured"] = dict(NOT_MEASURED)
+        content["submission"] = submission_facts(report.results[0].submission)
     (folder / "evaluation.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     with (folder / "expressions.jsonl").open("w", encoding="utf-8") as file:
         for seed, result in zip(report.seeds, report.results, strict=True):
-            for score in result.expressions:
+            for score in result.true_scores:
                 file.write(json.dumps({"seed": seed, **asdict(score)}) + "\n")
     pairs = [(seed, p) for seed, r in zip(report.seeds, report.results, strict=True) for p in r.false_pairs]
     if pairs:
@@ -123,21 +139,24 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
 
 def format_table(report: EvaluationReport) -> str:
     """Per category, false sentences, images and protocols; several seeds as mean (lowest to highest)."""
-    header = f"{'category':<18}{'n':>7}" + "".join(f"{name:>{width}}" for _, name, width in COLUMNS)
-    lines = [report.title, ""]
-    if report.windowed:
-        lines += [*image_lines(image_table(report.spread())), ""]
-    lines += [header, "-" * len(header)]
-    for name, count, *cells in group_rows(report):
-        widths = (width for _, _, width in COLUMNS)
-        numbers = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        lines.append(f"{name:<18}{count:>7}{numbers}")
+    lines = hidden_lines(hidden_rows(report.spread())) if report.hidden else _group_lines(report)
     robust = robust_table(report.spread())
     if len(robust) > 1:
         lines += ["", *robust_lines(robust)]
     if told := sentences(report):
         lines += ["", *told]
-    return "\n".join(lines) + "\n"
+    return "\n".join([report.title, "", *lines]) + "\n"
+
+
+def _group_lines(report: EvaluationReport) -> list[str]:
+    header = f"{'category':<18}{'n':>7}" + "".join(f"{name:>{width}}" for _, name, width in COLUMNS)
+    lines = [*image_lines(image_table(report.spread())), ""] if report.windowed else []
+    lines += [header, "-" * len(header)]
+    for name, count, *cells in group_rows(report):
+        widths = (width for _, _, width in COLUMNS)
+        numbers = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines.append(f"{name:<18}{count:>7}{numbers}")
+    return lines
 
 
 def group_rows(report: EvaluationReport) -> list[list[str]]:
@@ -158,8 +177,11 @@ def group_rows(report: EvaluationReport) -> list[list[str]]:
 def sentences(report: EvaluationReport) -> list[str]:
     """What the tables do not say: images, mAP, protocols; over several seeds also the ranges of table C.
 
-    Of single frames the first table says the former, and there is nothing to vote about.
+    Of single frames the first table says the former, and there is nothing to vote about. Where the truth is
+    hidden: whether the submission can be handed in.
     """
+    if report.hidden:
+        return submission_sentences(report.results[0])
     spread, several = report.spread(), len(report.results) > 1
     lines = []
     for sentence in SENTENCES:

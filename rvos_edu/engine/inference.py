@@ -151,11 +151,23 @@ def clip_batches(dataset: ClipDataset, indices: list[int], batch_size: int) -> I
         yield batch
 
 
-@torch.inference_mode()
 def predict(
     model: VideoModel, clips: list[list[VideoSample]], *, config: AnyExperiment
 ) -> list[list[Prediction]]:
-    """Predictions for all expressions of some clips of equal length.
+    """Predictions for all expressions of some clips of equal length; see `predictions`."""
+    results: list[list[Prediction]] = [[] for _ in clips]
+    for clip, prediction in predictions(model, clips, config=config):
+        results[clip].append(prediction)
+    return results
+
+
+@torch.inference_mode()
+def predictions(
+    model: VideoModel, clips: list[list[VideoSample]], *, config: AnyExperiment
+) -> Iterator[tuple[int, Prediction]]:
+    """(number of the clip, prediction) of one expression after the other, in order.
+
+    Few are in memory at a time, if the caller keeps none.
 
     Args:
         model: in evaluation mode, on any device.
@@ -173,7 +185,6 @@ def predict(
         Geometry(padded, resized[0].size, samples[0].size)
         for samples, resized in zip(clips, shown, strict=True)
     ]
-    results: list[list[Prediction]] = [[] for _ in clips]
     cells = model.config.queries * model.config.decoder_layers * features.stride4[0, :, 0].numel()
     step = max(1, CHUNK_PIXELS // cells)
     for start in range(0, len(batch.expressions), step):
@@ -184,8 +195,7 @@ def predict(
         wrong = None if out.alignment_logits is None else out.alignment_logits.float().sigmoid().tolist()
         for row, clip in enumerate(owners.tolist()):
             choice = _choose(masks[row], reference[row], geometries[clip], config.inference.order)
-            results[clip].append(replace(choice, mismatch=None if wrong is None else wrong[row]))
-    return results
+            yield clip, replace(choice, mismatch=None if wrong is None else wrong[row])
 
 
 def _choose(mask_logits: Tensor, reference_logits: Tensor, geometry: Geometry, order: str) -> Prediction:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rvos_edu.engine.scoring import ExpressionScore
+from rvos_edu.engine.scoring import ExpressionScore, OutputScore
 from rvos_edu.metrics import alignment_auc, robustness
+
+TrueScores = Sequence[ExpressionScore | OutputScore]  # the latter where the truth is hidden
 
 
 @dataclass(frozen=True)
@@ -34,24 +36,30 @@ class FalsePairScore:
 class RobustSummary:
     """Table C on one kind of false pairs, in percent; `..._filtered`: with 1(A), None where there is none.
 
+    J and F are None where the truth is hidden; R and all the rest need none.
+
     Args:
         count: number of false pairs.
         r: 100 R, not clamped: below 0 if false sentences get more pixels than true ones; None if true ones
             get none.
         jfr: (J + F + R) / 3, R clamped at 0.
+        false_alarms: share of false pairs for which anything is segmented in any frame: unlike R it does not
+            favour small masks.
         auc: of the probability "does not match" over true and false pairs, in percent.
         kept, rejected: share of true pairs kept and of false pairs rejected at the threshold.
     """
 
     count: int
     r: float | None
-    jf: float
+    jf: float | None
     jfr: float | None
+    false_alarms: float
     r_filtered: float | None = None
     j_filtered: float | None = None
     f_filtered: float | None = None
     jf_filtered: float | None = None
     jfr_filtered: float | None = None
+    false_alarms_filtered: float | None = None
     auc: float | None = None
     kept: float | None = None
     rejected: float | None = None
@@ -86,47 +94,56 @@ class RocCurve:
 
 
 def summarise_robustness(
-    true: Sequence[ExpressionScore], false: Sequence[FalsePairScore], *, threshold: float
+    true: TrueScores, false: Sequence[FalsePairScore], *, threshold: float
 ) -> RobustSummary:
     """Table C from the scores of true and false pairs; areas are shares of each clip's frames.
 
     Args:
         true: scores without the filter.
-        false: of one kind.
+        false: of one kind, at least one.
         threshold: from which probability of "does not match" on masks are emptied.
     """
     r = _percent_r([s.area for s in false], [s.area for s in true])
-    j, f = (100 * float(np.mean([getattr(s, name) for s in true])) for name in ("j", "f"))
-    plain = RobustSummary(len(false), r, (j + f) / 2, _jfr(j, f, r))
+    j, f = _scores_kept(true, np.ones(len(true), bool))
+    alarms = np.array([s.area > 0 for s in false])
+    plain = RobustSummary(len(false), r, _mean(j, f), _jfr(j, f, r), 100 * float(alarms.mean()))
     wrong = np.array([s.mismatch for s in false], dtype=np.float64)
     right = np.array([s.mismatch for s in true], dtype=np.float64)
     if np.isnan(wrong).any() or np.isnan(right).any():
         return plain
     kept, missed = right < threshold, wrong < threshold
-    j, f = (
-        100 * float(np.mean([getattr(s, name) if k else s.empty for s, k in zip(true, kept, strict=True)]))
-        for name in ("j", "f")
-    )
+    j, f = _scores_kept(true, kept)
     areas = [s.area * k for s, k in zip(false, missed, strict=True)]
     filtered = _percent_r(areas, [s.area * k for s, k in zip(true, kept, strict=True)])
-    return RobustSummary(
-        count=plain.count,
-        r=plain.r,
-        jf=plain.jf,
-        jfr=plain.jfr,
+    return replace(
+        plain,
         r_filtered=filtered,
         j_filtered=j,
         f_filtered=f,
-        jf_filtered=(j + f) / 2,
+        jf_filtered=_mean(j, f),
         jfr_filtered=_jfr(j, f, filtered),
+        false_alarms_filtered=100 * float((alarms & missed).mean()),
         auc=100 * alignment_auc(wrong, right),
         kept=100 * float(kept.mean()),
         rejected=100 * float(1 - missed.mean()),
     )
 
 
+def _scores_kept(true: TrueScores, kept: NDArray[np.bool_]) -> tuple[float, float] | tuple[None, None]:
+    """Mean J and F in percent if only the masks of `kept` [n] are not emptied; None where truth is hidden."""
+    pairs = [
+        (s.j, s.f) if k else (s.empty, s.empty)
+        for s, k in zip(true, kept, strict=True)
+        if isinstance(s, ExpressionScore)
+    ]
+    if len(pairs) < len(true):
+        return None, None
+    j, f = (100 * float(v) for v in np.mean(pairs, axis=0))
+    return j, f
+
+
 def threshold_curve(
-    true: Sequence[ExpressionScore], false: Sequence[FalsePairScore], *, thresholds: ArrayLike
+    true: TrueScores, false: Sequence[FalsePairScore], *, thresholds: ArrayLike
 ) -> ThresholdCurve:
     """`summarise_robustness` at each of `thresholds` [n].
 
@@ -146,7 +163,7 @@ def threshold_curve(
     )
 
 
-def roc_curve(true: Sequence[ExpressionScore], false: Sequence[FalsePairScore]) -> RocCurve:
+def roc_curve(true: TrueScores, false: Sequence[FalsePairScore]) -> RocCurve:
     """The curve whose area is `alignment_auc`: pairs of equal probability lie on one straight piece.
 
     Raises:
@@ -163,7 +180,7 @@ def roc_curve(true: Sequence[ExpressionScore], false: Sequence[FalsePairScore]) 
     return RocCurve(*shares)
 
 
-def _mismatches(scores: Sequence[ExpressionScore] | Sequence[FalsePairScore]) -> NDArray[np.float64]:
+def _mismatches(scores: TrueScores | Sequence[FalsePairScore]) -> NDArray[np.float64]:
     values = np.array([s.mismatch for s in scores], np.float64)
     if np.isnan(values).any():
         raise ValueError("a model that does not say whether a sentence fits has no threshold")
@@ -178,5 +195,9 @@ def _percent_r(negative_areas: Sequence[float], positive_areas: Sequence[float])
     return None if np.isnan(r) else r
 
 
-def _jfr(j: float, f: float, r: float | None) -> float | None:
-    return None if r is None else (j + f + max(0.0, r)) / 3
+def _mean(j: float | None, f: float | None) -> float | None:
+    return None if j is None or f is None else (j + f) / 2
+
+
+def _jfr(j: float | None, f: float | None, r: float | None) -> float | None:
+    return None if j is None or f is None or r is None else (j + f + max(0.0, r)) / 3

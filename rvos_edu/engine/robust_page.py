@@ -24,7 +24,7 @@ LINES = {
     "true sentences kept": "kept",
     "false sentences rejected": "rejected",
     "R, filtered": "r",
-    "J&F, filtered": "jf",
+    "J&F, filtered": "jf",  # not where the truth is hidden
 }
 
 
@@ -47,7 +47,8 @@ def add_false_sentences(
     page.heading("Sentences that fit nothing")
     page.text(
         "R: 100 minus the mean area segmented for false sentences in percent of that for true ones. Random "
-        "pairs: a sentence of another video. Hard pairs: a true sentence with one attribute changed."
+        "pairs: a sentence of another video. Hard pairs: a true sentence with one attribute changed. False "
+        "alarms: the share of false sentences for which anything at all is segmented."
     )
     page.table(table[0], table[1:])
     settings = config.inference
@@ -76,16 +77,18 @@ def threshold_figure(results: Sequence[EvaluationResult], threshold: float) -> F
     """Shares and scores at every threshold, means over seeds."""
     panels = {}
     for kind in results[0].robust:
-        curves = [threshold_curve(r.expressions, r.of_kind(kind), thresholds=THRESHOLDS) for r in results]
+        curves = [threshold_curve(r.true_scores, r.of_kind(kind), thresholds=THRESHOLDS) for r in results]
         panels[f"{kind} pairs"] = {
-            name: np.mean([getattr(curve, key) for curve in curves], axis=0) for name, key in LINES.items()
+            name: np.mean([getattr(curve, key) for curve in curves], axis=0)
+            for name, key in LINES.items()
+            if key != "jf" or results[0].hidden is None
         }
     return threshold_chart(THRESHOLDS, panels, mark=threshold)
 
 
 def roc_figure(results: Sequence[EvaluationResult], threshold: float) -> Figure:
     """One curve per kind of false pairs, those of all seeds together, and the points at `threshold`."""
-    true = [score for result in results for score in result.expressions]
+    true = [score for result in results for score in result.true_scores]
     curves, marks = {}, {}
     for kind in results[0].robust:
         false = [pair for result in results for pair in result.of_kind(kind)]

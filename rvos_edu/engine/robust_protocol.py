@@ -9,20 +9,42 @@ from tqdm.auto import tqdm
 from rvos_edu.config import AnyExperiment, R2VOSInferenceConfig
 from rvos_edu.data import ClipDataset, PairDataset, load_pairs
 from rvos_edu.data.moving_shapes.truth import is_moving_shapes
-from rvos_edu.data.r2_pairs import KINDS
+from rvos_edu.data.r2_pairs import KINDS, pairs_file
 from rvos_edu.engine.inference import clip_batches, evenly, predict
 from rvos_edu.engine.robust import FalsePairScore, summarise_robustness
 from rvos_edu.engine.summary import EvaluationResult
 from rvos_edu.models import VideoModel
 
 
+def false_pairs_of(
+    dataset: ClipDataset, *, wanted: bool | None = None, hidden: bool = False
+) -> list[PairDataset]:
+    """Sentences that fit nothing in a split, by kind; empty where they are not wanted.
+
+    Random and hard pairs are made of Moving Shapes on first use; other data have random ones, if
+    `data_scripts/make_r2_youtube_vos.py` made them.
+
+    Args:
+        wanted: None: where they are proven to be false (Moving Shapes), and where the truth is hidden, if
+            somebody has made them: R is what can be measured then.
+        hidden: whether the masks of the split are.
+
+    Raises:
+        DataError: if pairs are wanted, but nobody has made them.
+    """
+    known = is_moving_shapes(dataset.root)
+    if wanted is None:
+        wanted = known or (hidden and pairs_file(dataset.root, dataset.split).is_file())
+    kinds = KINDS if known else KINDS[:1]
+    return [load_pairs(dataset.root, dataset.split, kind=kind) for kind in kinds] if wanted else []
+
+
 def add_false_pairs(
     result: EvaluationResult,
     model: VideoModel,
-    dataset: ClipDataset,
+    pairs: Sequence[PairDataset],
     *,
     config: AnyExperiment,
-    wanted: bool | None = None,
     limit: int | None = None,
     batch_size: int = 4,
     progress: bool = True,
@@ -30,29 +52,21 @@ def add_false_pairs(
     """Score sentences that fit nothing in a split and put their records and figures into `result`.
 
     Args:
-        result: of the true sentences of `dataset`, the same `limit`.
+        result: of the true sentences, the same `limit`; their masks may be hidden.
         model: in evaluation mode.
-        dataset: random and hard pairs are made of Moving Shapes on first use; other data have random ones, if
-            `data_scripts/make_r2_youtube_vos.py` made them.
+        pairs: of `false_pairs_of`.
         config: how frames are resized and masks post-processed.
-        wanted: None: only where the pairs are proven to be false (Moving Shapes).
         limit, batch_size, progress: as for `evaluate`.
-
-    Raises:
-        DataError: if pairs are wanted, but nobody has made them.
     """
-    known = is_moving_shapes(dataset.root)
-    if wanted is False or (wanted is None and not known):
-        return
     settings = config.inference
     threshold = settings.align_threshold if isinstance(settings, R2VOSInferenceConfig) else 0.5
-    for kind in KINDS if known else KINDS[:1]:
-        pairs = load_pairs(dataset.root, dataset.split, kind=kind)
-        clips = evenly(len(pairs.clips), limit)
+    for dataset in pairs:
+        clips = evenly(len(dataset.clips), limit)
         found = score_false_pairs(
-            model, pairs, clips, config=config, batch_size=batch_size, progress=progress
+            model, dataset, clips, config=config, batch_size=batch_size, progress=progress
         )
-        result.robust[kind] = summarise_robustness(result.expressions, found, threshold=threshold)
+        kind = dataset.pairs.kind
+        result.robust[kind] = summarise_robustness(result.true_scores, found, threshold=threshold)
         result.false_pairs.extend(found)
 
 

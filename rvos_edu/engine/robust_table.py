@@ -11,6 +11,7 @@ COLUMNS = (  # heading, figure without 1(A) (empty: none), with 1(A), width
     ("J", "overall.j", "robust.{}.j_filtered", 8),
     ("F", "overall.f", "robust.{}.f_filtered", 8),
     ("R", "robust.{}.r", "robust.{}.r_filtered", 8),
+    ("false alarms", "robust.{}.false_alarms", "robust.{}.false_alarms_filtered", 14),
     ("AUC", "", "robust.{}.auc", 8),
     ("true kept", "", "robust.{}.kept", 12),
     ("false rejected", "", "robust.{}.rejected", 16),
@@ -21,14 +22,15 @@ NAME = 25  # characters of the first column
 def robust_table(spread: Mapping[str, Spread]) -> list[list[str]]:
     """Means over seeds: the header, then per kind of false pairs a row without the filter 1(A).
 
-    Models that say whether a sentence fits have a second row per kind, with it, and three more columns.
+    Models that say whether a sentence fits have a second row per kind, with it, and three more columns. There
+    are no J and F where the truth is hidden.
 
     Args:
         spread: of `EvaluationReport.spread`.
     """
     kinds = [key.split(".")[1] for key in spread if key.startswith("robust.") and key.endswith(".count")]
     judges = any(f"robust.{kind}.auc" in spread for kind in kinds)
-    columns = [column for column in COLUMNS if column[1] or judges]
+    columns = [c for c in COLUMNS if any(key.format(k) in spread for key in c[1:3] for k in kinds)]
     rows = [["false sentences", *(heading for heading, *_ in columns)]]
     for kind in kinds:
         for filtered in (False, True) if judges else (False,):
@@ -40,8 +42,9 @@ def robust_table(spread: Mapping[str, Spread]) -> list[list[str]]:
 
 def robust_lines(table: Sequence[Sequence[str]]) -> list[str]:
     """The rows of `robust_table` as lines of equal width, with a rule below the header."""
+    known = {heading: width for heading, *_, width in COLUMNS}
+    widths = [known[heading] for heading in table[0][1:]]
     lines = []
     for name, *cells in table:
-        widths = [width for *_, width in COLUMNS][: len(cells)]
         lines.append(f"{name:<{NAME}}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)))
     return [lines[0], "-" * len(lines[0]), *lines[1:]]

@@ -71,6 +71,26 @@ class ExpressionScore:
 
 
 @dataclass(frozen=True)
+class OutputScore:
+    """What can be said of one expression whose truth is hidden.
+
+    Args:
+        clip, video, expression_id, expression, category, query, area, mismatch: as for `ExpressionScore`.
+        rejected: whether the filter 1(A) empties the masks that are handed in; `area` is that without it.
+    """
+
+    clip: int
+    video: str
+    expression_id: str
+    expression: str
+    category: str | None
+    query: int
+    area: float
+    mismatch: float | None
+    rejected: bool
+
+
+@dataclass(frozen=True)
 class ShuffledScore:
     """One expression with shuffled frames: whether the right object was chosen, and the chance of that."""
 

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from rvos_edu.engine.robust import FalsePairScore, RobustSummary
-from rvos_edu.engine.scoring import ExpressionScore, ShuffledScore
+from rvos_edu.data.submission_report import SubmissionReport
+from rvos_edu.engine.robust import FalsePairScore, RobustSummary, TrueScores
+from rvos_edu.engine.scoring import ExpressionScore, OutputScore, ShuffledScore
 from rvos_edu.metrics import AveragePrecision, Overlap, precision_at
 
 CATEGORIES = ("colour", "shape", "size", "place", "motion", "combined", "late entry")
@@ -62,12 +63,31 @@ class SwappedSummary:
     drop: float | None
 
 
-_Figures = GroupSummary | ImageSummary | ShuffledSummary | SwappedSummary | RobustSummary
+@dataclass(frozen=True)
+class HiddenSummary:
+    """What can be said of a split without masks, in percent.
+
+    Args:
+        count: number of expressions.
+        area: mean share of the pixels that is segmented, without the filter 1(A).
+        empty: share of expressions for which nothing is segmented in any frame, the same.
+        rejected: share of expressions whose masks the filter 1(A) empties; None for models without it.
+    """
+
+    count: int
+    area: float | None
+    empty: float | None
+    rejected: float | None
+
+
+_Figures = GroupSummary | ImageSummary | ShuffledSummary | SwappedSummary | RobustSummary | HiddenSummary
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
     """All figures of one split.
+
+    Where its truth is hidden, only `robust`, `false_pairs` and what is said at the end are there.
 
     Args:
         overall: all expressions.
@@ -78,6 +98,9 @@ class EvaluationResult:
         expressions: one record per expression.
         robust: by kind of false pairs; empty where there are none.
         false_pairs: one record per false pair.
+        hidden: None where there are masks to measure against.
+        outputs: one record per expression where the truth is hidden.
+        submission: what a look at the zip for the server found, if one was written.
     """
 
     overall: GroupSummary
@@ -90,6 +113,14 @@ class EvaluationResult:
     expressions: list[ExpressionScore]
     robust: dict[str, RobustSummary] = field(default_factory=dict)
     false_pairs: list[FalsePairScore] = field(default_factory=list)
+    hidden: HiddenSummary | None = None
+    outputs: list[OutputScore] = field(default_factory=list)
+    submission: SubmissionReport | None = None
+
+    @property
+    def true_scores(self) -> TrueScores:
+        """One record per expression, whether its truth is known or not."""
+        return self.expressions if self.hidden is None else self.outputs
 
     def of_kind(self, kind: str) -> list[FalsePairScore]:
         """The records of the false pairs of one kind."""
@@ -105,6 +136,8 @@ class EvaluationResult:
     def figures(self) -> dict[str, float]:
         """All measured numbers by a dotted name, for JSON files and for means over seeds."""
         groups: dict[str, _Figures] = {"overall": self.overall, "late_entry_clips": self.late_entry}
+        if self.hidden is not None:
+            groups = {"hidden": self.hidden}
         groups |= {f"category.{name}": group for name, group in self.categories.items()}
         parts = {
             "images": self.images,
@@ -157,6 +190,28 @@ def summarise_group(scores: Iterable[ExpressionScore]) -> GroupSummary:
         jf_frame=_percent(s.jf_frame for s in scores),
         right=_percent(s.right for s in scores),
         chance=_percent(s.chance for s in scores),
+    )
+
+
+def summarise_hidden(outputs: list[OutputScore]) -> EvaluationResult:
+    """All figures of a split whose truth is hidden, but those of false pairs."""
+    judges = any(s.mismatch is not None for s in outputs)
+    return EvaluationResult(
+        overall=summarise_group([]),
+        categories={},
+        late_entry=summarise_group([]),
+        images=None,
+        images_per_frame=None,
+        shuffled=None,
+        swapped=None,
+        expressions=[],
+        hidden=HiddenSummary(
+            count=len(outputs),
+            area=_percent(s.area for s in outputs),
+            empty=_percent(s.area == 0 for s in outputs),
+            rejected=_percent(s.rejected for s in outputs) if judges else None,
+        ),
+        outputs=outputs,
     )
 
 

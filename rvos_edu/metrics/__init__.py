@@ -11,13 +11,15 @@ from rvos_edu.metrics.region import (
     precision_at,
     region_similarity,
 )
-from rvos_edu.metrics.robustness import alignment_auc, robustness
+from rvos_edu.metrics.robustness import R_refsegformer, R_revos, alignment_auc, robustness
 
 __all__ = [
     "PRECISION_THRESHOLDS",
     "AveragePrecision",
     "AveragePrecisionResult",
     "Overlap",
+    "R_refsegformer",
+    "R_revos",
     "alignment_auc",
     "average_precision",
     "contour_accuracy",

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from rvos_edu.metrics.region import check_masks, check_pair
+
 
 def _areas(name: str, areas: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(areas)
@@ -36,6 +38,53 @@ def robustness(negative_areas: ArrayLike, positive_areas: ArrayLike) -> float:
     negative, positive = _areas("negative_areas", negative_areas), _areas("positive_areas", positive_areas)
     total = float(positive.sum())
     return 1.0 - float(negative.sum()) / total if total else float("nan")
+
+
+def R_refsegformer(negative_areas: ArrayLike) -> float:
+    """The R of RefSegformer (Wu et al., 2023): share of pairs that do not fit with nothing segmented.
+
+    Not the R of R2-VOS (`robustness`): one pixel counts as much as a full mask. 1 minus the false-alarm rate.
+
+    Args:
+        negative_areas: predicted foreground of each pair, over all its frames, any shape.
+
+    Returns:
+        a fraction; nan without pairs.
+
+    Raises:
+        ValueError: if an area is negative, not finite, or a mask was given.
+    """
+    areas = _areas("negative_areas", negative_areas)
+    return float((areas == 0).mean()) if areas.size else float("nan")
+
+
+def R_revos(prediction: ArrayLike, truth: ArrayLike, objects: ArrayLike) -> NDArray[np.float64]:
+    """The R of ReVOS (VISA, 2024) per frame: max(0, 1 - |prediction outside the truth| / |all objects|).
+
+    Not the R of R2-VOS (`robustness`): it needs the truth, and sentences that fit. The paper's figure is the
+    mean over frames, then over sentences.
+
+    Args:
+        prediction: bool [T, H, W].
+        truth: bool [T, H, W], the referred objects.
+        objects: bool [T, H, W], all annotated objects together.
+
+    Returns:
+        fractions [T]; in frames without any object 1 if nothing is segmented, else 0 (as the published code).
+
+    Raises:
+        ValueError: if shapes differ or the masks are not boolean.
+    """
+    predicted, referred = check_pair(prediction, truth)
+    outside = (predicted & ~referred).sum((1, 2))
+    everything = check_masks("objects", objects)
+    if everything.shape != referred.shape:
+        raise ValueError(
+            f"objects must have the shape of the masks, {referred.shape}, got {everything.shape}"
+        )
+    foreground = everything.sum((1, 2))
+    share = np.where(outside > 0, outside / np.maximum(foreground, 1e-6), 0.0)
+    return np.maximum(0.0, 1.0 - share)
 
 
 def alignment_auc(negative_scores: ArrayLike, positive_scores: ArrayLike) -> float:

@@ -38,6 +38,7 @@ def test_by_hand() -> None:
     assert got.jfr_filtered == pytest.approx((52.5 + 57.5 + 50) / 3)
     assert got.auc == pytest.approx(75.0)  # 0.9 above both, 0.2 above one of two
     assert (got.kept, got.rejected) == (50.0, 50.0)
+    assert (got.false_alarms, got.false_alarms_filtered) == (100.0, 50.0)
 
 
 def test_a_model_that_does_not_say_has_no_filtered_figures() -> None:
@@ -45,6 +46,7 @@ def test_a_model_that_does_not_say_has_no_filtered_figures() -> None:
     assert got.r == pytest.approx(-100.0)  # twice the pixels, not clamped
     assert got.jfr == pytest.approx(200 / 3)  # clamped in the mean
     assert got.r_filtered is got.auc is got.jf_filtered is None
+    assert got.false_alarms == 100.0 and got.false_alarms_filtered is None
 
 
 def test_the_threshold_moves_from_nothing_kept_to_all_kept() -> None:

@@ -23,26 +23,35 @@ def spread(**figures: float) -> dict[str, Spread]:
     return {name: Spread(value, value, value) for name, value in known.items()}
 
 
-PLAIN = spread(overall__j=50, overall__f=60, robust__hard__count=9, robust__hard__r=40, robust__hard__jfr=50)
+PLAIN = spread(
+    overall__j=50, overall__f=60, robust__hard__count=9, robust__hard__r=40, robust__hard__jfr=50,
+    robust__hard__false_alarms=95,
+)  # fmt: skip
 
 
 def test_table_c_of_a_model_that_does_not_judge_has_one_row_per_kind() -> None:
     assert robust_table(PLAIN) == [
-        ["false sentences", "J&F&R", "J", "F", "R"],
-        ["hard pairs", "50.0", "50.0", "60.0", "40.0"],
+        ["false sentences", "J&F&R", "J", "F", "R", "false alarms"],
+        ["hard pairs", "50.0", "50.0", "60.0", "40.0", "95.0"],
     ]
-    assert robust_table(spread(overall__j=50)) == [["false sentences", "J&F&R", "J", "F", "R"]]
+    assert len(robust_table(spread(overall__j=50))) == 1
 
 
 def test_table_c_of_a_model_that_judges_has_a_second_row_and_says_what_is_missing() -> None:
     filtered = {"r": 90, "j": 48, "f": 58, "auc": 97, "kept": 95, "rejected": 88.04}
-    names = {"r": "r_filtered", "j": "j_filtered", "f": "f_filtered"}  # and no J&F&R: R was None at a seed
+    filtered["false_alarms"] = 11.96
+    names = {
+        "false_alarms": "false_alarms_filtered",
+        "r": "r_filtered",
+        "j": "j_filtered",
+        "f": "f_filtered",
+    }  # and no J&F&R: R was None at a seed
     more = spread(**{f"robust__hard__{names.get(key, key)}": value for key, value in filtered.items()})
     header, plain, with_filter = robust_table({**PLAIN, **more})
-    assert header[4:] == ["R", "AUC", "true kept", "false rejected"]
-    assert plain == ["hard pairs", "50.0", "50.0", "60.0", "40.0", "-", "-", "-"]
+    assert header[4:] == ["R", "false alarms", "AUC", "true kept", "false rejected"]
+    assert plain == ["hard pairs", "50.0", "50.0", "60.0", "40.0", "95.0", "-", "-", "-"]
     assert with_filter == [
-        "hard pairs, with 1(A)", "-", "48.0", "58.0", "90.0", "97.0", "95.0", "88.0",
+        "hard pairs, with 1(A)", "-", "48.0", "58.0", "90.0", "12.0", "97.0", "95.0", "88.0",
     ]  # fmt: skip
     lines = robust_lines([header, plain, with_filter])
     assert len({len(line) for line in lines}) == 1 and lines[1] == "-" * len(lines[0])

@@ -7,7 +7,7 @@ import pytest
 from rvos_edu.data import load
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.engine.evaluate import evaluate
-from rvos_edu.engine.robust_protocol import add_false_pairs
+from rvos_edu.engine.robust_protocol import add_false_pairs, false_pairs_of
 from rvos_edu.engine.summary import EvaluationResult
 from rvos_edu.models import model_from_pretrained
 from rvos_edu.presets import load_config
@@ -22,7 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EvaluationRes
     for name in MODELS:
         model, config = model_from_pretrained(name), load_config(name)
         found[name] = evaluate(model, data, config=config, candidates=False, swap=True, progress=False)
-        add_false_pairs(found[name], model, data, config=config, progress=False)
+        add_false_pairs(found[name], model, false_pairs_of(data), config=config, progress=False)
     return found
 
 
