@@ -10,6 +10,8 @@ from tqdm.auto import tqdm
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, layout_of, load
+from rvos_edu.data.ref_davis import REF_DAVIS17
+from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.inference import clip_batches, evenly, load_model, predict, truth_of
@@ -229,6 +231,8 @@ def _write(
 ) -> None:
     """The page and what `write_report` writes, all or nothing."""
     with result_dir(folder, marker=MARKER) as temporary:
+        if report.data == REF_DAVIS17:
+            add_davis(report.results[0], model, dataset, temporary / "masks", config=config)
         write_report(temporary, report)
         write_page(temporary / "index.html", report, model=model, dataset=dataset, config=config)
     print(report.table())

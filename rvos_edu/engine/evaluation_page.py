@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
+from rvos_edu.engine.davis_table import EXPLAINED, davis_table
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.inference import predict, truth_of
 from rvos_edu.engine.robust_page import add_false_sentences
@@ -29,6 +30,10 @@ def write_page(
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
+    if davis := davis_table(report.spread()):
+        page.heading("Scores of DAVIS, per annotator")
+        page.table(davis[0], davis[1:], total=len(davis) - 2)
+        page.text(EXPLAINED)
     add_figures(page, report)
     add_false_sentences(page, report, model=model, dataset=dataset, config=config)
     ranked = sorted(report.results[0].expressions, key=lambda score: score.jf)

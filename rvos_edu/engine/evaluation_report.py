@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rvos_edu.engine.davis_table import EXPLAINED, davis_lines, davis_table
 from rvos_edu.engine.robust_table import robust_lines, robust_table
 from rvos_edu.engine.summary import THRESHOLDS, EvaluationResult, Spread, over_seeds
 
@@ -124,6 +126,8 @@ def format_table(report: EvaluationReport) -> str:
     robust = robust_table(report.spread())
     if len(robust) > 1:
         lines += ["", *robust_lines(robust)]
+    if davis := davis_table(report.spread()):
+        lines += ["", *davis_lines(davis), "", *textwrap.wrap(EXPLAINED, 100)]
     return "\n".join([*lines, "", *sentences(report)]) + "\n"
 
 

@@ -78,6 +78,7 @@ class EvaluationResult:
         expressions: one record per expression.
         robust: by kind of false pairs; empty where there are none.
         false_pairs: one record per false pair.
+        own: figures of the dataset's own protocol, in percent, by dotted names; empty where it has none.
     """
 
     overall: GroupSummary
@@ -90,6 +91,7 @@ class EvaluationResult:
     expressions: list[ExpressionScore]
     robust: dict[str, RobustSummary] = field(default_factory=dict)
     false_pairs: list[FalsePairScore] = field(default_factory=list)
+    own: dict[str, float] = field(default_factory=dict)
 
     def of_kind(self, kind: str) -> list[FalsePairScore]:
         """The records of the false pairs of one kind."""
@@ -114,7 +116,7 @@ class EvaluationResult:
         }
         groups |= {name: part for name, part in parts.items() if part is not None}
         groups |= {f"robust.{kind}": part for kind, part in self.robust.items()}
-        flat: dict[str, float] = {}
+        flat: dict[str, float] = dict(self.own)
         for name, group in groups.items():
             for key, value in asdict(group).items():
                 if isinstance(value, list):
