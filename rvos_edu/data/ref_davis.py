@@ -1,7 +1,8 @@
 """Ref-DAVIS17 (Khoreva et al., ACCV 2018): DAVIS 2017 with four sentences per object.
 
 Read in the layout of Refer-YouTube-VOS, which `convert_ref_davis` makes of what its owners publish. Sentence
-4k + a is what annotator slot a says of object number k. Mask pixels of value 255 are void: no object, not scored.
+4k + a is what annotator slot a says of object number k. Mask pixels of value 255 are void: no object, and not
+scored.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.ref_davis_raw import ANNOTATORS, convert_ref_davis
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
     VideoRecord,
@@ -22,13 +24,8 @@ from rvos_edu.data.refer_youtube_vos import (
 from rvos_edu.errors import DataError
 from rvos_edu.metrics.davis import VOID
 
+__all__ = ["ANNOTATORS", "LAYOUT", "REF_DAVIS17", "convert_ref_davis", "sentences_of_slot"]
 REF_DAVIS17 = "ref-davis17"
-ANNOTATORS = (  # slots: two people, each after the first frame and after the whole video
-    "Davis17_annot1",
-    "Davis17_annot1_full_video",
-    "Davis17_annot2",
-    "Davis17_annot2_full_video",
-)
 
 
 def sentences_of_slot(root: str | Path, split: str, record: VideoRecord, slot: int) -> list[ExpressionRecord]:
@@ -78,7 +75,7 @@ def _read(
             if (place / "JPEGImages" / "480p").is_dir():
                 raise DataError(
                     f"{root} holds DAVIS as it is published: convert it first, with "
-                    "rvos_edu.data.ref_davis_raw.convert_ref_davis(davis, texts, root)"
+                    "rvos_edu.data.ref_davis.convert_ref_davis(davis, texts, root)"
                 )
     records = []
     for record in read_split(root, split, skip=skip, bad=bad):
@@ -139,7 +136,7 @@ LAYOUT = Layout(
     sources=(
         Source(
             "frames, masks and names of the objects: DAVIS 2017 Unsupervised trainval 480p, semantics",
-            "https://davischallenge.org",
+            "davischallenge.org",
             "see the site",
         ),
         Source(

@@ -17,12 +17,17 @@ from typing import Any
 
 from rvos_edu.data.index import index_key
 from rvos_edu.data.reading import check_plain_name, read_json
-from rvos_edu.data.ref_davis import ANNOTATORS
 from rvos_edu.data.refer_youtube_vos import expressions_file, missing_files, read_split
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir
 from rvos_edu.metrics.davis import VOID
 
+ANNOTATORS = (  # slots: two people, each after the first frame and after the whole video
+    "Davis17_annot1",
+    "Davis17_annot1_full_video",
+    "Davis17_annot2",
+    "Davis17_annot2_full_video",
+)
 FRAMES, MASKS = Path("JPEGImages", "480p"), Path("Annotations_unsupervised", "480p")
 TEXT_FOLDER, SEMANTICS, MARKER = "davis_text_annotations", "davis_semantics.json", "ref_davis17.json"
 SETS = {"train": "train.txt", "valid": "val.txt"}
@@ -91,7 +96,9 @@ class _Raw:
                 raise DataError(f"{folder} is missing: expected the folder DAVIS as it is published")
         splits = {split: _names(davis / "ImageSets" / "2017" / name) for split, name in SETS.items()}
         if both := sorted(set(splits["train"]) & set(splits["valid"])):
-            raise DataError(f"{davis / 'ImageSets' / '2017'} has {both[0]!r} in {' and '.join(SETS.values())}")
+            raise DataError(
+                f"{davis / 'ImageSets' / '2017'} has {both[0]!r} in {' and '.join(SETS.values())}"
+            )
         return cls(davis, texts, splits)
 
     def key(self) -> str:

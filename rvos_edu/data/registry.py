@@ -16,6 +16,7 @@ from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.home import home
 from rvos_edu.data.index import index_key, kept, tree_stamps
 from rvos_edu.data.layout import Layout
+from rvos_edu.data.mevis import LAYOUT as MEVIS
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_youtube_vos import load_pairs
 from rvos_edu.data.ref_davis import LAYOUT as REF_DAVIS17
@@ -98,6 +99,7 @@ _LAYOUTS = (
         },
     ),
     REF_DAVIS17,
+    MEVIS,
     Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
     _images(MOVING_SHAPES_IMAGES, "frames of Moving Shapes"),
     _images("refcoco", "RefCOCO"),

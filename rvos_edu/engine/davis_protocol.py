@@ -126,8 +126,8 @@ def score_davis_folder(
 ) -> DavisResult:
     """Scores of a folder of masks, with proposals assigned as DAVIS does and by strict identity.
 
-    Scored are the objects of DAVIS (see `davis_objects`) and those that sentences refer to: in Ref-DAVIS17 the
-    same. In Moving Shapes an object can be named that enters late.
+    Scored are the objects of DAVIS (see `davis_objects`) and those that sentences refer to; in Moving Shapes
+    an object can be named that enters late.
 
     Args:
         folder: holds anno_0 to anno_3, or Davis17_annot1, Davis17_annot1_full_video, ...; in each
@@ -169,7 +169,7 @@ def add_davis(
     *,
     config: AnyExperiment,
 ) -> None:
-    """Segment and score the clips of Ref-DAVIS17 that `result` is of: its figures go there, masks into `folder`.
+    """Segment and score the clips of Ref-DAVIS17 that `result` is of; figures go there, masks to `folder`.
 
     Raises:
         DataError: as `segment_sequences`.

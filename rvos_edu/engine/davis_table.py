@@ -1,4 +1,4 @@
-"""The table of Ref-DAVIS17's own protocol, as rows and as text: the two ways to score are columns of their own."""
+"""The table of Ref-DAVIS17's own protocol, as rows and as text; the two ways to score have their own columns."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rvos_edu.engine.summary import Spread
 
 NAMES = {"hungarian": "DAVIS, hungarian", "id": "DAVIS, strict identity"}
 EXPLAINED = (
-    "DAVIS, hungarian: for each object the mask that suits it best, as the official evaluation does and papers "
-    "report; exchanged identities cost nothing. Strict identity: the mask of its own sentence. Void pixels do "
-    "not count. The table by category is of the model's masks one by one, with void as background."
+    "DAVIS, hungarian: for each object the mask that suits it best, as the official evaluation does and "
+    "papers report; exchanged identities cost nothing. DAVIS, strict identity: the mask of its own sentence. "
+    "Void pixels do not count in either. The table by category is of single masks, with void as background."
 )
 _KEYS = (("jf", "J&F"), ("j", "J"), ("f", "F"))
 

@@ -1,4 +1,4 @@
-"""Scores of DAVIS 2017, task "unsupervised" (Caelles et al., 2019): each object gets a proposal, then J and F.
+"""J and F of DAVIS 2017, task "unsupervised" (Caelles et al., 2019): each object gets one proposal.
 
 The official assignment takes for each object the proposal that suits it, so that exchanged identities cost
 nothing. Identity ("id") demands that proposal k is object k. All frames count, void pixels do not.
@@ -89,7 +89,7 @@ class PairScores:
 
 
 def davis_objects(truth: ArrayLike) -> tuple[int, ...]:
-    """The ids that the official evaluation scores: 1 to the largest of the first frame; truth uint8 [T, H, W]."""
+    """The ids that the official evaluation scores, 1 to the largest of the first frame; uint8 [T, H, W]."""
     ids = _check_ids("truth", truth)
     first = ids[0][ids[0] != VOID]
     return tuple(range(1, int(first.max(initial=0)) + 1))

@@ -1,8 +1,8 @@
-"""Moving Shapes as the pieces of Ref-DAVIS17 that its owners publish, quirks included, and put into its layout.
+"""Moving Shapes as the pieces of Ref-DAVIS17 that its owners publish, and converted into its layout.
 
-Frames are numbered from 0, every object has a sentence per annotator slot (the slots of the first frame say
-nothing about time where they can), a rim of void pixels surrounds the objects, three sequences are misspelt in
-the texts, and the files of the second annotator are Latin-1.
+Frames are numbered from 0, every object has a sentence per annotator slot (the slots of the first frame
+say nothing about time where they can), a rim of void pixels surrounds the objects, three sequences are misspelt
+in the texts, and the files of the second annotator are Latin-1.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ import numpy as np
 from rvos_edu.data.images import read_mask
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.palette import write_ids
-from rvos_edu.data.ref_davis import ANNOTATORS
-from rvos_edu.data.ref_davis_raw import FRAMES, MASKS, SEMANTICS, SETS, TEXT_FOLDER, convert_ref_davis
+from rvos_edu.data.ref_davis_raw import (
+    ANNOTATORS,
+    FRAMES,
+    MASKS,
+    SEMANTICS,
+    SETS,
+    TEXT_FOLDER,
+    convert_ref_davis,
+)
 from rvos_edu.data.refer_youtube_vos import ExpressionRecord, VideoRecord, read_split
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir
