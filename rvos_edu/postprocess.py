@@ -34,21 +34,10 @@ def postprocess(
     Raises:
         ValueError: if sizes do not fit, or the order is unknown.
     """
-    if order not in ORDERS:
-        raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
-    if not len(mask_logits) == len(sizes) == len(original_sizes):
-        raise ValueError(
-            f"{len(mask_logits)} clips need as many sizes and original sizes, "
-            f"got {len(sizes)} and {len(original_sizes)}"
-        )
+    _check(mask_logits, padded_size, sizes, original_sizes, order)
     results = []
     for logits, size, original in zip(mask_logits, sizes, original_sizes, strict=True):
-        if size[0] > padded_size[0] or size[1] > padded_size[1]:
-            raise ValueError(
-                f"a clip of size {tuple(size)} is larger than the padded size {tuple(padded_size)}"
-            )
-        planes = logits.reshape(-1, 1, *logits.shape[-2:]).float()  # [planes, 1, h, w]
-        planes = F.interpolate(planes, size=tuple(padded_size), mode="bilinear")[..., : size[0], : size[1]]
+        planes = _shown(logits, padded_size, size)
         if order == "resize-first":
             masks = F.interpolate(planes, size=tuple(original), mode="bilinear").sigmoid() > 0.5
         else:
@@ -56,3 +45,51 @@ def postprocess(
             masks = F.interpolate(masks, size=tuple(original), mode="nearest").bool()
         results.append(masks.view(*logits.shape[:-2], *original))
     return results
+
+
+def mask_probabilities(
+    mask_logits: Tensor,
+    *,
+    padded_size: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
+    original_sizes: Sequence[tuple[int, int]],
+    order: str = "threshold-first",
+) -> list[Tensor]:
+    """What `postprocess` cuts at 0.5, at the original size: B tensors float32 [..., H0, W0]; see there."""
+    _check(mask_logits, padded_size, sizes, original_sizes, order)
+    results = []
+    for logits, size, original in zip(mask_logits, sizes, original_sizes, strict=True):
+        planes = _shown(logits, padded_size, size)
+        if order == "resize-first":
+            planes = F.interpolate(planes, size=tuple(original), mode="bilinear").sigmoid()
+        else:
+            planes = F.interpolate(planes.sigmoid(), size=tuple(original), mode="nearest")
+        results.append(planes.view(*logits.shape[:-2], *original))
+    return results
+
+
+def _shown(logits: Tensor, padded_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Logits [..., h, w] of one clip at the size that the model saw, without padding: [planes, 1, H, W]."""
+    planes = logits.reshape(-1, 1, *logits.shape[-2:]).float()
+    return F.interpolate(planes, size=tuple(padded_size), mode="bilinear")[..., : size[0], : size[1]]
+
+
+def _check(
+    mask_logits: Tensor,
+    padded_size: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
+    original_sizes: Sequence[tuple[int, int]],
+    order: str,
+) -> None:
+    if order not in ORDERS:
+        raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
+    if not len(mask_logits) == len(sizes) == len(original_sizes):
+        raise ValueError(
+            f"{len(mask_logits)} clips need as many sizes and original sizes, "
+            f"got {len(sizes)} and {len(original_sizes)}"
+        )
+    for size in sizes:
+        if size[0] > padded_size[0] or size[1] > padded_size[1]:
+            raise ValueError(
+                f"a clip of size {tuple(size)} is larger than the padded size {tuple(padded_size)}"
+            )

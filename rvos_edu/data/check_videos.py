@@ -25,8 +25,11 @@ class _Facts:
     late: bool
 
 
-def check_videos(root: Path, split: str) -> SplitReport:
+def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitReport:
     """Look at everything that the JSON of a split names.
+
+    Args:
+        void: value of mask pixels that are no object.
 
     Raises:
         DataError: if the split or its JSON is not there.
@@ -44,7 +47,7 @@ def check_videos(root: Path, split: str) -> SplitReport:
         problems.append(f"{root / split / 'Annotations'} is missing")
     gone = set(missing)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda record: _check_video(root / split, record, masked, gone), records)
+        found = pool.map(lambda record: _check_video(root / split, record, masked, gone, void), records)
         facts = list(tqdm(found, total=len(records), desc=f"Checking {split}", unit="video", delay=1.0))
     for record, about in zip(records, facts, strict=True):
         problems += about.problems
@@ -70,7 +73,9 @@ def check_videos(root: Path, split: str) -> SplitReport:
     )
 
 
-def _check_video(folder: Path, record: VideoRecord, masked: bool, gone: set[Path]) -> _Facts:
+def _check_video(
+    folder: Path, record: VideoRecord, masked: bool, gone: set[Path], void: int | None
+) -> _Facts:
     """Decode all frames and masks of a video; missing files are already reported."""
     problems: list[str] = []
     seen: list[set[int]] = []  # per mask that can be read
@@ -86,7 +91,7 @@ def _check_video(folder: Path, record: VideoRecord, masked: bool, gone: set[Path
                 if (height, width) != size:
                     problems.append(f"{image} is {height}x{width}, earlier frames are {size[0]}x{size[1]}")
             if masked and mask not in gone:
-                seen.append({int(v) for v in np.unique(read_mask(mask, size)) if v})
+                seen.append({int(v) for v in np.unique(read_mask(mask, size)) if v and v != void})
         except DataError as error:
             problems.append(str(error))
     objects = set().union(*seen)

@@ -108,6 +108,7 @@ class VideoDataset(ClipDataset):
         transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
         records: videos and sentences; default: all of the split.
         skip: what of the split is left out, as in `read_split`.
+        void: value of mask pixels that are no object and not scored; background to the models.
 
     Raises:
         DataError: if anything is missing or inconsistent; damaged images when they are read.
@@ -122,8 +123,9 @@ class VideoDataset(ClipDataset):
         transform: Transformation | None = None,
         records: list[VideoRecord] | None = None,
         skip: frozenset[str] = frozenset(),
+        void: int | None = None,
     ) -> None:
-        self.root, self.split, self.window = Path(root), split, window
+        self.root, self.split, self.window, self.void = Path(root), split, window, void
         records = read_split(root, split, skip=skip) if records is None else records
         if missing := missing_files(root, split, records):
             raise DataError(missing_message(root, split, missing))
@@ -158,7 +160,9 @@ class VideoDataset(ClipDataset):
                 f"{self.root / self.split / 'Annotations'} is missing: training windows need masks. "
                 "Without masks only whole videos can be read (window=None)"
             )
-        presence = object_presence(self.root / self.split, [r for r in records if _annotated(r)])
+        presence = object_presence(
+            self.root / self.split, [r for r in records if _annotated(r)], void=self.void
+        )
         found = []
         for record in records:
             for start in window_starts(len(record.frames), self.window):
@@ -177,11 +181,11 @@ class VideoDataset(ClipDataset):
         record = self._records[key.video]
         indices = window_indices(key.start, len(record.frames), self.window)
         names = [record.frames[i] for i in indices]
-        frames = self._frames(key.video, names)
+        frames = read_clip(self.root / self.split / "JPEGImages" / key.video, names)
         size = (int(frames.shape[-2]), int(frames.shape[-1]))
         masked = self._has_masks and any(e.object_id is not None for e in expressions)
         ids = self._ids(key.video, names, size) if masked else None
-        targets = _targets(ids, [e.object_id for e in expressions])
+        targets = _targets(ids, [e.object_id for e in expressions], void=self.void)
         return [
             VideoSample(
                 frames=frames,
@@ -199,25 +203,6 @@ class VideoDataset(ClipDataset):
             for e, target in zip(expressions, targets, strict=True)
         ]
 
-    def _frames(self, video: str, names: list[str]) -> Tensor:
-        folder = self.root / self.split / "JPEGImages" / video
-        clip: np.ndarray | None = None
-        for i, name in enumerate(names):
-            if clip is not None and name == names[i - 1]:  # padding repeats the last frame
-                clip[i] = clip[i - 1]
-                continue
-            frame = read_frame(folder / f"{name}.jpg")
-            if clip is None:
-                clip = np.empty((len(names), 3, *frame.shape[:2]), np.uint8)
-            if frame.shape[:2] != clip.shape[2:]:
-                raise DataError(
-                    f"{folder / name}.jpg is {frame.shape[0]}x{frame.shape[1]} (height x width), "
-                    f"{names[0]}.jpg of the same video is {clip.shape[2]}x{clip.shape[3]}"
-                )
-            clip[i] = frame.transpose(2, 0, 1)
-        assert clip is not None
-        return torch.from_numpy(clip)
-
     def _ids(self, video: str, names: list[str], size: tuple[int, int]) -> np.ndarray:
         folder = self.root / self.split / "Annotations" / video
         ids = np.empty((len(names), *size), np.uint8)
@@ -226,15 +211,39 @@ class VideoDataset(ClipDataset):
         return ids
 
 
+def read_clip(folder: Path, names: Sequence[str]) -> Tensor:
+    """uint8 [T, 3, H, W] from <folder>/<name>.jpg; a name that follows itself is read once.
+
+    Raises:
+        DataError: if a frame is missing, damaged or of another size.
+    """
+    clip: np.ndarray | None = None
+    for i, name in enumerate(names):
+        if clip is not None and name == names[i - 1]:  # padding repeats the last frame
+            clip[i] = clip[i - 1]
+            continue
+        frame = read_frame(folder / f"{name}.jpg")
+        if clip is None:
+            clip = np.empty((len(names), 3, *frame.shape[:2]), np.uint8)
+        if frame.shape[:2] != clip.shape[2:]:
+            raise DataError(
+                f"{folder / name}.jpg is {frame.shape[0]}x{frame.shape[1]} (height x width), "
+                f"{names[0]}.jpg of the same video is {clip.shape[2]}x{clip.shape[3]}"
+            )
+        clip[i] = frame.transpose(2, 0, 1)
+    assert clip is not None
+    return torch.from_numpy(clip)
+
+
 def _annotated(record: VideoRecord) -> bool:
     return any(e.object_id is not None for e in record.expressions)
 
 
-def _targets(ids: np.ndarray | None, objects: list[int | None]) -> list[Target | None]:
+def _targets(ids: np.ndarray | None, objects: list[int | None], *, void: int | None) -> list[Target | None]:
     """Masks of all instances in the clip by sorted id, shared by the sentences; ids uint8 [T, H, W]."""
     if ids is None:
         return [None] * len(objects)
-    seen = [int(v) for v in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)) if v]
+    seen = [int(v) for v in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)) if v and v != void]
     shared: dict[tuple[int, ...], Tensor] = {}
     targets: list[Target | None] = []
     for wanted in objects:

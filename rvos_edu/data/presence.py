@@ -16,7 +16,7 @@ from rvos_edu.data.refer_youtube_vos import VideoRecord
 Presence = dict[str, list[list[int]]]
 
 
-def object_presence(folder: Path, records: list[VideoRecord]) -> Presence:
+def object_presence(folder: Path, records: list[VideoRecord], *, void: int | None = None) -> Presence:
     """For each video, per frame, the sorted ids of the objects in its mask.
 
     Kept in RVOS_EDU_HOME/index under a key of folder, frame names and the time at which mask folders were
@@ -24,6 +24,7 @@ def object_presence(folder: Path, records: list[VideoRecord]) -> Presence:
 
     Args:
         folder: the split's folder, which holds `Annotations`.
+        void: value of pixels that belong to no object although they are not background.
 
     Raises:
         DataError: if a mask is missing or damaged.
@@ -31,25 +32,25 @@ def object_presence(folder: Path, records: list[VideoRecord]) -> Presence:
 
     def build() -> Presence:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            found = pool.map(lambda record: _present(folder, record), records)
+            found = pool.map(lambda record: _present(folder, record, void), records)
             bar = tqdm(found, total=len(records), desc=f"Reading masks of {folder}", unit="video", delay=2.0)
             return {record.video: objects for record, objects in zip(records, bar, strict=True)}
 
     def valid(found: object) -> bool:
         return isinstance(found, dict) and all(len(found.get(r.video, ())) == len(r.frames) for r in records)
 
-    presence: Presence = kept(_key(folder, records), build, valid=valid)
+    presence: Presence = kept(_key(folder, records, void), build, valid=valid)
     return presence
 
 
-def _present(folder: Path, record: VideoRecord) -> list[list[int]]:
+def _present(folder: Path, record: VideoRecord, void: int | None) -> list[list[int]]:
     masks = (read_mask(folder / "Annotations" / record.video / f"{name}.png") for name in record.frames)
     counts = (Image.fromarray(mask).histogram() for mask in masks)
-    return [[value for value in range(1, 256) if count[value]] for count in counts]
+    return [[value for value in range(1, 256) if count[value] and value != void] for count in counts]
 
 
-def _key(folder: Path, records: list[VideoRecord]) -> str:
-    parts = []
+def _key(folder: Path, records: list[VideoRecord], void: int | None) -> str:
+    parts = [] if void is None else [f"void {void}"]
     for record in records:
         place = folder / "Annotations" / record.video
         written = place.stat().st_mtime_ns if place.is_dir() else 0

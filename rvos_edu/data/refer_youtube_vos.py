@@ -71,10 +71,10 @@ def read_split(
     root = Path(root)
     _check_root(root, split)
     path = expressions_file(root, split)
-    videos = videos_of(path)
+    videos = read_videos(path)
     test = expressions_file(root, "test")
     if split == "valid" and test.is_file():
-        of_test = videos_of(test)
+        of_test = read_videos(test)
         videos = {v: about for v, about in videos.items() if v not in of_test}
     ids = ids_file(root, split)
     if ids.is_file():
@@ -84,6 +84,13 @@ def read_split(
         videos = {v: about for v, about in videos.items() if v in chosen}
     if not videos:
         raise DataError(f"{path} leaves no videos for the split {split!r}")
+    return read_records(path, videos, skip=skip, bad=bad)
+
+
+def read_records(
+    path: Path, videos: dict[str, Any], *, skip: frozenset[str], bad: dict[str, str] | None
+) -> list[VideoRecord]:
+    """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`."""
     read = _Reader(path, skip, bad)
     return [record for video in sorted(videos) if (record := read.video(video, videos[video]))]
 
@@ -137,11 +144,11 @@ def _check_root(root: Path, split: str) -> None:
         raise SplitError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
 
 
-def videos_of(path: Path) -> dict[str, Any]:
-    """What a meta_expressions.json says about each video, unchecked.
+def read_videos(path: Path) -> dict[str, Any]:
+    """What a file of sentences has under "videos", unchecked.
 
     Raises:
-        DataError: if the file is missing, no JSON, or of another layout.
+        DataError: if the file is missing or no such JSON.
     """
     content = read_json(path)
     videos = content.get("videos") if isinstance(content, dict) else None

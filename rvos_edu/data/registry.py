@@ -18,8 +18,10 @@ from rvos_edu.data.home import home
 from rvos_edu.data.index import index_key, kept, tree_stamps
 from rvos_edu.data.jhmdb_sentences import LAYOUT as JHMDB_SENTENCES
 from rvos_edu.data.layout import Layout
+from rvos_edu.data.mevis import LAYOUT as MEVIS
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_youtube_vos import load_pairs
+from rvos_edu.data.ref_davis import LAYOUT as REF_DAVIS17
 from rvos_edu.data.refcoco import RefCOCO
 from rvos_edu.data.refcoco_joint import JointRefCOCO
 from rvos_edu.errors import DataError
@@ -98,6 +100,8 @@ _LAYOUTS = (
             "valid": {"videos": 202, "expressions": 834},
         },
     ),
+    REF_DAVIS17,
+    MEVIS,
     Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
     A2D_SENTENCES,
     JHMDB_SENTENCES,

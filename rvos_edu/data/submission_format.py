@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rvos_edu.data.reading import check_plain_name
-from rvos_edu.data.refer_youtube_vos import expressions_file, read_split, videos_of
+from rvos_edu.data.refer_youtube_vos import expressions_file, read_split, read_videos
 from rvos_edu.errors import DataError, SplitError
 
 
@@ -66,14 +66,14 @@ def _refer_youtube_vos(root: Path, split: str) -> list[VideoNames]:
 
 def _test_videos(root: Path, split: str) -> frozenset[str]:
     path = expressions_file(root, "test")
-    return frozenset(videos_of(path)) if split != "test" and path.is_file() else frozenset()
+    return frozenset(read_videos(path)) if split != "test" and path.is_file() else frozenset()
 
 
 def _mevis(root: Path, split: str) -> list[VideoNames]:
     path = root / split / "meta_expressions.json"
     if not path.is_file():
         raise SplitError(f"{path} is missing: expected the expressions of the split {split!r} there")
-    videos = videos_of(path)
+    videos = read_videos(path)
     return [_names(path, video, videos[video]) for video in sorted(videos)]
 
 

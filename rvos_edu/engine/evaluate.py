@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
+from rvos_edu.data.ref_davis import REF_DAVIS17
 from rvos_edu.data.submission_format import FORMATS
+from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
@@ -116,6 +118,8 @@ class _How:
         add_false_pairs(
             result, self.model, pairs, config=self.config, limit=self.limit, batch_size=self.batch_size
         )
+        if self.data == REF_DAVIS17 and not hidden:
+            add_davis(result, self.model, dataset, folder / "masks", config=self.config)
         return result
 
     def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:

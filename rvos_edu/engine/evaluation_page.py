@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
+from rvos_edu.engine.davis_table import EXPLAINED, davis_table
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.hidden_report import HEADER, hidden_rows
 from rvos_edu.engine.image_table import image_table
@@ -32,6 +33,10 @@ def write_page(
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
+    if davis := davis_table(report.spread()):
+        page.heading("Scores of DAVIS, per annotator")
+        page.table(davis[0], davis[1:], total=len(davis) - 2)
+        page.text(EXPLAINED)
     if report.hidden:
         page.text("This split has no masks here: what needs them is left to the server that has them.")
         page.table(HEADER, hidden_rows(report.spread()))

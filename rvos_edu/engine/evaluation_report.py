@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rvos_edu.data import layout_of
+from rvos_edu.engine.davis_table import EXPLAINED, davis_lines, davis_table
 from rvos_edu.engine.hidden_report import (
     NOT_MEASURED,
     hidden_lines,
@@ -143,6 +145,8 @@ def format_table(report: EvaluationReport) -> str:
     robust = robust_table(report.spread())
     if len(robust) > 1:
         lines += ["", *robust_lines(robust)]
+    if davis := davis_table(report.spread()):
+        lines += ["", *davis_lines(davis), "", *textwrap.wrap(EXPLAINED, 100)]
     if told := sentences(report):
         lines += ["", *told]
     return "\n".join([report.title, "", *lines]) + "\n"

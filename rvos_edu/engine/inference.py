@@ -17,7 +17,7 @@ from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConf
 from rvos_edu.data import ClipDataset, collate, eval_transform
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTR, R2VOS, VideoModel, model_from_pretrained
-from rvos_edu.postprocess import postprocess
+from rvos_edu.postprocess import mask_probabilities, postprocess
 from rvos_edu.presets import load_config, preset_names
 from rvos_edu.structures import VideoSample
 from rvos_edu.voting import per_frame_choice, temporal_segment_vote
@@ -62,6 +62,17 @@ class Prediction:
     def votes(self) -> np.ndarray:
         """float32 [N]: sum over frames of the probability of "referred"."""
         return self.probabilities.sum(1)
+
+    def probable(self) -> np.ndarray:
+        """float32 [A, H, W], probability of every pixel; `voted` is where it exceeds 0.5."""
+        [planes] = mask_probabilities(
+            self.mask_logits[None, :, self.query],
+            padded_size=self.geometry.padded,
+            sizes=[self.geometry.shown],
+            original_sizes=[self.geometry.masks],
+            order=self.order,
+        )
+        return planes.cpu().numpy()
 
     def candidates(self, frames: list[int]) -> Iterator[np.ndarray]:
         """bool [N, H, W], the masks of all queries, for each of `frames`; few are in memory at a time."""

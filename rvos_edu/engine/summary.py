@@ -101,6 +101,7 @@ class EvaluationResult:
         hidden: None where there are masks to measure against.
         outputs: one record per expression where the truth is hidden.
         submission: what a look at the zip for the server found, if one was written.
+        own: figures of the dataset's own protocol, in percent, by dotted names; empty where it has none.
     """
 
     overall: GroupSummary
@@ -113,6 +114,7 @@ class EvaluationResult:
     expressions: list[ExpressionScore]
     robust: dict[str, RobustSummary] = field(default_factory=dict)
     false_pairs: list[FalsePairScore] = field(default_factory=list)
+    own: dict[str, float] = field(default_factory=dict)
     hidden: HiddenSummary | None = None
     outputs: list[OutputScore] = field(default_factory=list)
     submission: SubmissionReport | None = None
@@ -147,7 +149,7 @@ class EvaluationResult:
         }
         groups |= {name: part for name, part in parts.items() if part is not None}
         groups |= {f"robust.{kind}": part for kind, part in self.robust.items()}
-        flat: dict[str, float] = {}
+        flat: dict[str, float] = dict(self.own)
         for name, group in groups.items():
             for key, value in asdict(group).items():
                 if isinstance(value, list):

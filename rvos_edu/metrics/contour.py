@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,17 +66,36 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.floa
     return np.where(whole == 0, 1.0, part / np.maximum(whole, 1))
 
 
-def _contour_accuracy(
-    predicted: NDArray[np.bool_], true: NDArray[np.bool_], radius: int
-) -> NDArray[np.float64]:
-    """F [T] of masks [T, H, W] that fit into memory a few times over."""
-    outline, true_outline = boundary(predicted), boundary(true)
-    pixels, true_pixels = (np.count_nonzero(edge, axis=(1, 2)) for edge in (outline, true_outline))
-    near = np.count_nonzero(outline & dilate(true_outline, radius), axis=(1, 2))
-    true_near = np.count_nonzero(true_outline & dilate(outline, radius), axis=(1, 2))
-    precision, recall = _ratio(near, pixels), _ratio(true_near, true_pixels)
-    total = precision + recall
-    return 2 * precision * recall / np.where(total == 0, 1.0, total)
+@dataclass(frozen=True)
+class Outlines:
+    """The outlines of masks [T, H, W], and the pixels within a radius of them.
+
+    Args:
+        edges, near: bool [T, H, W].
+    """
+
+    edges: NDArray[np.bool_]
+    near: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, masks: NDArray[np.bool_], radius: int) -> Outlines:
+        """Outlines of bool [T, H, W]; `radius` in pixels."""
+        edges = boundary(masks)
+        return cls(edges, dilate(edges, radius))
+
+    def agreement(self, true: Outlines) -> NDArray[np.float64]:
+        """F [T] of these outlines, measured by the true ones."""
+        pixels, true_pixels = (np.count_nonzero(edges, axis=(1, 2)) for edges in (self.edges, true.edges))
+        close = np.count_nonzero(self.edges & true.near, axis=(1, 2))
+        true_close = np.count_nonzero(true.edges & self.near, axis=(1, 2))
+        precision, recall = _ratio(close, pixels), _ratio(true_close, true_pixels)
+        total = precision + recall
+        return 2 * precision * recall / np.where(total == 0, 1.0, total)
+
+
+def outline_radius(height: int, width: int, tolerance: float = 0.008) -> int:
+    """Pixels that outlines may lie apart: a fraction of the frame's diagonal, rounded up (DAVIS)."""
+    return math.ceil(tolerance * math.hypot(height, width))
 
 
 def contour_accuracy(
@@ -110,12 +130,14 @@ def contour_accuracy(
             f"tolerance must be a fraction of the diagonal in 0..1, got {tolerance}; for pixels: radius"
         )
     if radius is None:
-        radius = math.ceil(tolerance * math.hypot(height, width))
+        radius = outline_radius(height, width, tolerance)
     elif radius < 0 or radius != int(radius):
         raise ValueError(f"radius must be a whole number of pixels, 0 or more, got {radius}")
     step = max(1, _CHUNK // max(1, height * width))
     parts = [
-        _contour_accuracy(predicted[start : start + step], true[start : start + step], int(radius))
+        Outlines.of(predicted[start : start + step], int(radius)).agreement(
+            Outlines.of(true[start : start + step], int(radius))
+        )
         for start in range(0, frames, step)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
