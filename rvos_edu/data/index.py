@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ from rvos_edu.files import atomic_write
 
 REPORT_NAME = "prepare-report.txt"  # of `prepare`, in the dataset's folder: it says nothing about the data
 _TEXTS = (".json", ".txt", ".csv", ".p")
+
+
+@dataclass
+class IndexUse:
+    """How often, in this process, something was read in the index and had to be built."""
+
+    read: int = 0
+    built: int = 0
+
+
+USE = IndexUse()
 
 
 def index_key(*parts: object) -> str:
@@ -63,7 +75,9 @@ def kept(key: str, build: Callable[[], Any], *, valid: Callable[[Any], bool], an
     store = home() / "index" / f"{key}.json"
     found = None if anew else _read(store)
     if found is not None and valid(found):
+        USE.read += 1
         return found
+    USE.built += 1
     built = build()
     text = json.dumps(built, separators=(",", ":"))
     try:

@@ -126,7 +126,9 @@ def fault_of(pair: FalsePair, known: dict[str, dict[str, ExpressionRecord]], sou
             f"{pair.video!r}, but this split does not have both: make the pairs anew"
         )
     if pair.changed is None and pair.video == pair.text_video:
-        return f"{source} asks expression {pair.expression_id} of video {pair.video!r} about that video itself"
+        return (
+            f"{source} asks expression {pair.expression_id} of video {pair.video!r} about that video itself"
+        )
     if pair.changed is None and pair.text != origin.text:
         return (
             f"{source} has the text {pair.text!r} for expression {pair.expression_id} of video "
