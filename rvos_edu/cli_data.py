@@ -1,4 +1,4 @@
-"""`rvos-edu data make|check|submission`."""
+"""`rvos-edu data make|check|index|submission`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from rvos_edu.cli_parser import FOUND_PROBLEMS, Parser, add_command
 
 
 def make_data(options: argparse.Namespace) -> int:
-    """Generate Moving Shapes."""
-    from rvos_edu.data.moving_shapes import make
+    """Generate Moving Shapes, in its own layout or in that of another dataset."""
+    from rvos_edu.data.make import make_in_layout
 
-    folder = make(
+    folder = make_in_layout(
+        options.data,
         options.root,
         level=options.level,
         seed=options.seed,
-        train=options.train,
-        valid=options.valid,
-        test=options.test,
+        sizes={split: getattr(options, split) for split in ("train", "valid", "test")},
         workers=options.workers,
     )
     print(f"written: {folder}")
@@ -42,12 +41,25 @@ def check_submission(options: argparse.Namespace) -> int:
     return 0 if report.ok else FOUND_PROBLEMS
 
 
-def add_data(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "data", help="Make or check a dataset, check a submission", allow_abbrev=False
-    )
-    inner = parser.add_subparsers(metavar="make|check|submission", required=True, parser_class=Parser)
+def index_data(options: argparse.Namespace) -> int:
+    """Open all splits of a dataset, keep what that has found, and print how long it takes."""
+    from rvos_edu.data.starts import open_splits
 
+    for start in open_splits(options.data, options.root, skip_bad=options.skip_bad):
+        print(f"{options.data} {start}")
+    return 0
+
+
+def add_data(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("data", help="Make, check, index; check a submission", allow_abbrev=False)
+    inner = parser.add_subparsers(metavar="make|check|index|submission", required=True, parser_class=Parser)
+    _add_make(inner)
+    _add_check(inner)
+    _add_index(inner)
+    _add_submission(inner)
+
+
+def _add_make(inner: argparse._SubParsersAction) -> None:
     make = add_command(
         inner,
         "make",
@@ -55,9 +67,16 @@ def add_data(commands: argparse._SubParsersAction) -> None:
         examples=[
             "rvos-edu data make --root data/moving-shapes",
             "rvos-edu data make --root data/easy --level 1 --seed 7 --train 100 --valid 20 --test 20",
+            "",
+            "in the layout of a real dataset, to try its loader, evaluation and protocol:",
+            "rvos-edu data make a2d-sentences --root data/a2d --train 20 --valid 5 --test 5",
+            "rvos-edu data make jhmdb-sentences --root data/jhmdb --train 0 --valid 0 --test 20",
+            "rvos-edu data make ref-davis17 --root data/davis --train 10 --valid 5 --test 0",
+            "rvos-edu data make mevis --root data/mevis --train 20 --valid 5 --test 5",
+            "rvos-edu data make refcoco --root data/coco --train 50 --valid 10 --test 10",
         ],
     )
-    make.add_argument("data", nargs="?", default="moving-shapes", choices=["moving-shapes"])
+    make.add_argument("data", nargs="?", default="moving-shapes", help="whose layout (default: %(default)s)")
     make.add_argument("--root", required=True, help="folder to make; must be empty or absent")
     make.add_argument("--level", default="full", help="difficulty: 1, 2, 3 or full (default: %(default)s)")
     make.add_argument("--seed", type=int, default=0, help="another seed, other videos (default: %(default)s)")
@@ -65,6 +84,8 @@ def add_data(commands: argparse._SubParsersAction) -> None:
         make.add_argument(f"--{split}", type=int, default=size, help=f"{split} videos (default: %(default)s)")
     make.add_argument("--workers", type=int, help="processes (default: one per core)")
 
+
+def _add_check(inner: argparse._SubParsersAction) -> None:
     check = add_command(
         inner,
         "check",
@@ -72,13 +93,36 @@ def add_data(commands: argparse._SubParsersAction) -> None:
         examples=[
             "rvos-edu data check moving-shapes",
             "rvos-edu data check refer-youtube-vos --root datasets/refer_youtube_vos",
+            "rvos-edu data check r2-youtube-vos --root datasets/refer_youtube_vos",
+            "rvos-edu data check a2d-sentences --root datasets/a2d_sentences",
+            "rvos-edu data check jhmdb-sentences --root datasets/jhmdb_sentences",
+            "rvos-edu data check ref-davis17 --root datasets/ref_davis17",
+            "rvos-edu data check mevis --root datasets/mevis",
+            "rvos-edu data check refcoco+ --root datasets/coco",
+            "",
+            "data_scripts/prepare_<name>.py also unpacks archives and says where to get them",
         ],
     )
     check.add_argument("data", help="name of the dataset")
     check.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
     check.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
     check.add_argument("--seed", type=int, default=0, help="of moving-shapes (%(default)s)")
-    _add_submission(inner)
+
+
+def _add_index(inner: argparse._SubParsersAction) -> None:
+    index = add_command(
+        inner,
+        "index",
+        index_data,
+        examples=[
+            "rvos-edu data index refer-youtube-vos --root datasets/refer_youtube_vos",
+            "rvos-edu data index refcoco --root datasets/coco",
+            "rvos-edu data index a2d-sentences --root datasets/a2d_sentences --skip-bad",
+        ],
+    )
+    index.add_argument("data", help="name of the dataset")
+    index.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
+    index.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
 
 
 def _add_submission(inner: argparse._SubParsersAction) -> None:

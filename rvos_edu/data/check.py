@@ -18,6 +18,7 @@ def check(
     level: str = "full",
     seed: int = 0,
     ceiling_videos: int = 60,
+    anew: bool = True,
 ) -> CheckReport:
     """Decode every frame and mask of a dataset, compare them with its texts, and count.
 
@@ -28,6 +29,7 @@ def check(
         root: its folder; Moving Shapes without one is made if need be.
         level, seed: which Moving Shapes; not used with `root`.
         ceiling_videos: videos per split of Moving Shapes that the score of the mask grid is measured on.
+        anew: also where nothing has changed since the last look.
 
     Raises:
         DataError: for an unknown name; everything else is reported.
@@ -39,7 +41,7 @@ def check(
     notes: list[str] = []
     for split in layout.splits:
         try:
-            report = check_split(name, folder, split, anew=True)
+            report = check_split(name, folder, split, anew=anew)
         except DataError as error:
             if isinstance(error, SplitError) and split != layout.splits[0]:
                 notes.append(f"{split}: not there")
@@ -52,7 +54,7 @@ def check(
         problems += [f"{split}: {text}" for text in report.problems]
         surprises = report.surprises(layout.expected.get(split, {}))
         notes += [f"{split}: {text}" for text in [*report.notes, *surprises]]
-    return CheckReport(name, folder, splits, problems, notes, layout.expected)
+    return CheckReport(name, folder, splits, problems, notes, layout.expected, layout.images)
 
 
 def _with_ceiling(report: SplitReport, root: Path, videos: int) -> SplitReport:

@@ -25,6 +25,7 @@ class SplitReport:
         notes: what is only worth knowing.
         samples: (frame, sentence) items, where they are neither videos nor expressions.
         bad: what has to be left out for training to run, "video" or "video/expression", and why.
+        refs: number of objects that sentences refer to, where the papers count them.
     """
 
     split: str
@@ -39,20 +40,25 @@ class SplitReport:
     notes: list[str]
     samples: int | None = None
     bad: dict[str, str] = field(default_factory=dict)
+    refs: int | None = None
 
     def surprises(self, expected: Mapping[str, int]) -> list[str]:
         """A sentence if the counts are not the published ones."""
         found = {what: getattr(self, what) for what in expected}
         if found == dict(expected):
             return []
-        ours = " and ".join(f"{number} {what}" for what, number in found.items())
-        theirs = " and ".join(str(number) for number in expected.values())
-        return [f"found {ours}, the published split has {theirs}"]
+        ours = _and([f"{number} {what}" for what, number in found.items()])
+        return [f"found {ours}, the published split has {_and([str(n) for n in expected.values()])}"]
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found; `str()` gives the table that the command line prints."""
+    """What `check` found; `str()` gives the table that the command line prints.
+
+    Args:
+        expected: published counts per split.
+        images: its clips are single images, not videos.
+    """
 
     name: str
     root: Path
@@ -60,6 +66,7 @@ class CheckReport:
     problems: list[str]
     notes: list[str] = field(default_factory=list)
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    images: bool = False
 
     @property
     def ok(self) -> bool:
@@ -81,15 +88,20 @@ class CheckReport:
 def _table(report: CheckReport) -> list[str]:
     splits = report.splits
     rows: list[list[str]] = [["", *(s.split for s in splits)]]
-    rows.append(["videos", *(str(s.videos) for s in splits)])
+    clip = "image" if report.images else "video"
+    rows.append([f"{clip}s", *(str(s.videos) for s in splits)])
+    if any(s.refs is not None for s in splits):
+        rows.append(["refs", *("-" if s.refs is None else str(s.refs) for s in splits)])
     rows.append(["expressions", *(str(s.expressions) for s in splits)])
     if any(s.samples is not None for s in splits):
         rows.append(["samples", *("-" if s.samples is None else str(s.samples) for s in splits)])
     for what in dict.fromkeys(what for counts in report.expected.values() for what in counts):
         published = (report.expected.get(s.split, {}).get(what) for s in splits)
-        rows.append([f"expected {what}", *("-" if n is None else str(n) for n in published)])
-    rows.append(["frames per video", *(f"{s.frames:.1f}" for s in splits)])
-    rows.append(["objects per video", *(_number(s.objects, "{:.2f}") for s in splits)])
+        shown = f"{clip}s" if what == "videos" else what
+        rows.append([f"expected {shown}", *("-" if n is None else str(n) for n in published)])
+    if not report.images:
+        rows.append(["frames per video", *(f"{s.frames:.1f}" for s in splits)])
+    rows.append([f"objects per {clip}", *(_number(s.objects, "{:.2f}") for s in splits)])
     if any(s.late is not None for s in splits):
         rows.append(["videos with a late entry", *(_number(s.late, "{:.1%}") for s in splits)])
     for category in sorted({c for s in splits for c in s.categories}):
@@ -103,6 +115,10 @@ def _table(report: CheckReport) -> list[str]:
         (row[0].ljust(widths[0]) + "".join(t.rjust(w + 3) for t, w in zip(row[1:], widths[1:], strict=True)))
         for row in rows
     ]
+
+
+def _and(texts: list[str]) -> str:
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from rvos_edu.data.check_report import SplitReport
+from rvos_edu.data.dataset import no_object
 from rvos_edu.data.images import read_frame, read_mask
 from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_files, missing_message, read_split
 from rvos_edu.errors import DataError
@@ -54,9 +55,12 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
         if about.problems:
             bad.setdefault(record.video, about.problems[0])
     if split == "train":
-        for key in [f"{r.video}/{e.id}" for r in records for e in r.expressions if e.object_id is None]:
-            bad[key] = f"expression {key} names no object (obj_id)"
-            problems.append(bad[key])
+        for record in records:
+            for expression in record.expressions:
+                if expression.object_id is None:
+                    key = f"{record.video}/{expression.id}"
+                    bad[key] = no_object(root, split, key)
+                    problems.append(bad[key])
     expressions = [e for r in records for e in r.expressions]
     return SplitReport(
         split=split,

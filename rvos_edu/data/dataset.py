@@ -19,6 +19,7 @@ from rvos_edu.data.presence import object_presence
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
     VideoRecord,
+    expressions_file,
     missing_files,
     missing_message,
     read_split,
@@ -160,6 +161,9 @@ class VideoDataset(ClipDataset):
                 f"{self.root / self.split / 'Annotations'} is missing: training windows need masks. "
                 "Without masks only whole videos can be read (window=None)"
             )
+        for record in records:
+            if nameless := [e.id for e in record.expressions if e.object_id is None]:
+                raise DataError(no_object(self.root, self.split, f"{record.video}/{nameless[0]}"))
         presence = object_presence(
             self.root / self.split, [r for r in records if _annotated(r)], void=self.void
         )
@@ -233,6 +237,11 @@ def read_clip(folder: Path, names: Sequence[str]) -> Tensor:
         clip[i] = frame.transpose(2, 0, 1)
     assert clip is not None
     return torch.from_numpy(clip)
+
+
+def no_object(root: Path, split: str, key: str) -> str:
+    """What is wrong with a sentence, "video/expression", that training windows cannot use."""
+    return f"{expressions_file(root, split)}: expression {key} names no object (obj_id)"
 
 
 def _annotated(record: VideoRecord) -> bool:

@@ -70,7 +70,7 @@ class Layout:
         check: decodes everything of a split (root, split) and reports; raises DataError only where there is
             nothing to look at.
         make: writes Moving Shapes (its folder) in this layout (a new folder) and returns that; None: this is
-            the layout of Moving Shapes, or it is made otherwise.
+            the layout of Moving Shapes.
         expected: what the papers have, per split: {"train": {"videos": 3471, "expressions": 12913}}.
         windowed: clips are windows around one annotated frame, in evaluation too.
         images: clips are images.

@@ -16,6 +16,7 @@ import torch
 
 from rvos_edu.data.dataset import ClipDataset, ClipKey, Transformation, read_clip
 from rvos_edu.data.mevis_masks import MaskDictionary
+from rvos_edu.data.reading import repeated_keys
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
     VideoRecord,
@@ -77,7 +78,8 @@ def read_mevis(
         raise SplitError(f"unknown split {split!r} of {root}; expected one of {', '.join(SPLITS)}")
     path = sentences_file(root, split)
     videos = read_videos(path)
-    records = read_records(path, {v: _without_objects(a) for v, a in videos.items()}, skip=skip, bad=bad)
+    plain = {video: _without_objects(about) for video, about in videos.items()}
+    records = read_records(path, plain, skip=skip, bad=bad, twice=repeated_keys(videos))
     referred: dict[tuple[str, str], tuple[int, ...] | None] = {}
     kept = []
     for record in records:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class FalsePair:
         changed: (attribute, value there, value here) of a hard pair.
         categories_disjoint: whether the two videos share no category of objects; None where unknown, or
             where the truth is proven otherwise.
+        place: in the file that it was read from.
     """
 
     video: str
@@ -42,6 +43,7 @@ class FalsePair:
     text: str
     changed: tuple[str, str, str] | None = None
     categories_disjoint: bool | None = None
+    place: int = field(default=0, compare=False)
 
     @property
     def id(self) -> str:
@@ -94,8 +96,14 @@ def write_pairs(path: str | Path, pairs: PairList) -> None:
         )
 
 
-def read_pairs(path: str | Path) -> PairList:
+def read_pairs(
+    path: str | Path, *, skip: frozenset[str] = frozenset(), bad: dict[str, str] | None = None
+) -> PairList:
     """Read what `write_pairs` wrote.
+
+    Args:
+        skip: entries that are left out unread, by `entry_key`.
+        bad: collects what is wrong with entries, by such keys, instead of raising; the rest is returned.
 
     Raises:
         DataError: if the file is missing, of another version, or damaged.
@@ -105,7 +113,7 @@ def read_pairs(path: str | Path) -> PairList:
         found = content.get("version") if isinstance(content, dict) else content
         raise DataError(f"{path} must be a list of pairs of version {VERSION}, got version {found!r}")
     try:
-        return PairList(
+        empty = PairList(
             split=str(content["split"]),
             kind=str(content["kind"]),
             seed=int(content["seed"]),
@@ -113,10 +121,31 @@ def read_pairs(path: str | Path) -> PairList:
             replaced=int(content["replaced"]),
             proven=str(content["proven"]),
             doubt=str(content["doubt"]),
-            pairs=[_pair(entry) for entry in content["pairs"]],
+            pairs=[],
         )
+        entries = list(content["pairs"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {type(error).__name__} {error}") from error
+    places = [place for place in range(len(entries)) if entry_key(path, place) not in skip]
+    return replace(
+        empty, pairs=[p for i in places if (p := _read_entry(path, i, entries[i], bad)) is not None]
+    )
+
+
+def entry_key(path: str | Path, place: int) -> str:
+    """How the entry number `place` of a file is called among what is left out."""
+    return f"{Path(path).name} {place}"
+
+
+def _read_entry(path: str | Path, place: int, entry: Any, bad: dict[str, str] | None) -> FalsePair | None:
+    try:
+        return replace(_pair(entry), place=place)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"{path} is damaged: {type(error).__name__} {error} (pair {place})"
+        if bad is None:
+            raise DataError(message) from error
+        bad[entry_key(path, place)] = message
+        return None
 
 
 def _entry(pair: FalsePair, kind: str) -> dict[str, Any]:

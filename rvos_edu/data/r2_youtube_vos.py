@@ -56,6 +56,7 @@ class PairDataset(VideoDataset):
         pairs: the false pairs of one of its splits.
         source: the file that they come from, for messages.
         transform: as in `VideoDataset`.
+        skip: as in `VideoDataset`; pairs about what is left out are left out as well.
 
     Attributes:
         pairs: the list.
@@ -71,15 +72,23 @@ class PairDataset(VideoDataset):
         *,
         source: str | Path = "the list of pairs",
         transform: Transformation | None = None,
+        skip: frozenset[str] = frozenset(),
     ) -> None:
-        self.pairs = pairs
-        records = _with_false_sentences(read_split(root, pairs.split), pairs.pairs, str(source))
+        self.pairs = replace(pairs, pairs=[p for p in pairs.pairs if not skip & set(origins(p))])
+        records = _with_false_sentences(
+            read_split(root, pairs.split, skip=skip), self.pairs.pairs, str(source)
+        )
         super().__init__(root, split=pairs.split, transform=transform, records=records)
 
     def pair_of(self, clip: int, place: int) -> FalsePair:
         """The pair that item number `place` of `load_clip(clip)` shows."""
         video = self.clips[clip].video
         return [pair for pair in self.pairs.pairs if pair.video == video][place]
+
+
+def origins(pair: FalsePair) -> tuple[str, str, str]:
+    """What a pair is made of, by the keys of `read_split`."""
+    return pair.video, pair.text_video, f"{pair.text_video}/{pair.expression_id}"
 
 
 def _with_false_sentences(
@@ -89,17 +98,9 @@ def _with_false_sentences(
     known = {record.video: {e.id: e for e in record.expressions} for record in records}
     asked: dict[str, dict[str, ExpressionRecord]] = {}
     for pair in pairs:
-        origin = known.get(pair.text_video, {}).get(pair.expression_id)
-        if pair.video not in known or origin is None:
-            raise DataError(
-                f"{source} asks expression {pair.expression_id} of video {pair.text_video!r} about video "
-                f"{pair.video!r}, but this split does not have both: make the pairs anew"
-            )
-        if pair.changed is None and pair.text != origin.text:
-            raise DataError(
-                f"{source} has the text {pair.text!r} for expression {pair.expression_id} of video "
-                f"{pair.text_video!r}, the split has {origin.text!r}: make the pairs anew"
-            )
+        if wrong := fault_of(pair, known, source):
+            raise DataError(wrong)
+        origin = known[pair.text_video][pair.expression_id]
         of_video = asked.setdefault(pair.video, {})
         if pair.id in of_video:
             raise DataError(f"{source} lists the pair {pair.id} of video {pair.video!r} twice")
@@ -111,6 +112,31 @@ def _with_false_sentences(
     ]
 
 
+def fault_of(pair: FalsePair, known: dict[str, dict[str, ExpressionRecord]], source: str) -> str | None:
+    """Why a pair does not belong to a split, if it does not.
+
+    Args:
+        known: the sentences of the split by video and id.
+        source: the file that the pair comes from.
+    """
+    origin = known.get(pair.text_video, {}).get(pair.expression_id)
+    if pair.video not in known or origin is None:
+        return (
+            f"{source} asks expression {pair.expression_id} of video {pair.text_video!r} about video "
+            f"{pair.video!r}, but this split does not have both: make the pairs anew"
+        )
+    if pair.changed is None and pair.video == pair.text_video:
+        return (
+            f"{source} asks expression {pair.expression_id} of video {pair.video!r} about that video itself"
+        )
+    if pair.changed is None and pair.text != origin.text:
+        return (
+            f"{source} has the text {pair.text!r} for expression {pair.expression_id} of video "
+            f"{pair.text_video!r}, the split has {origin.text!r}: make the pairs anew"
+        )
+    return None
+
+
 def load_pairs(
     root: str | Path,
     split: str,
@@ -118,15 +144,19 @@ def load_pairs(
     kind: str = "random",
     seed: int = 0,
     transform: Transformation | None = None,
+    skip: frozenset[str] = frozenset(),
 ) -> PairDataset:
     """The false pairs of a split; those of Moving Shapes are made on first use.
+
+    Args:
+        skip: what is left out: videos and sentences as in `read_split`, pairs by `entry_key`.
 
     Raises:
         DataError: if a real dataset has no such pairs yet, or they belong to other data.
     """
     path = pairs_file(root, split, kind=kind, seed=seed)
     if path.is_file():
-        pairs = read_pairs(path)
+        pairs = read_pairs(path, skip=skip)
         if (pairs.split, pairs.kind, pairs.seed) != (split, kind, seed):
             raise DataError(
                 f"{path} holds pairs of split {pairs.split!r}, kind {pairs.kind!r}, seed {pairs.seed}; "
@@ -139,4 +169,4 @@ def load_pairs(
     else:
         read_split(root, split)  # the clearer error if the dataset itself is not there
         raise DataError(f"{path} is missing: make it with {SCRIPT} {root} --split {split} --seed {seed}")
-    return PairDataset(root, pairs, source=path, transform=transform)
+    return PairDataset(root, pairs, source=path, transform=transform, skip=skip)

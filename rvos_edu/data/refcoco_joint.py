@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rvos_edu.data.dataset import ClipDataset, Transformation
-from rvos_edu.data.refcoco import REFERENCES, RefCOCO, referred_images
+from rvos_edu.data.refcoco import RefCOCO
+from rvos_edu.data.refcoco_index import referred_images
+from rvos_edu.data.refcoco_records import REFERENCES
 from rvos_edu.structures import VideoSample
 
 
@@ -20,6 +22,7 @@ class JointRefCOCO(ClipDataset):
         root: as for `RefCOCO`, with all three datasets.
         split: train; any other split is that of RefCOCO alone, which chooses the checkpoint.
         transform: as in `ClipDataset`.
+        skip: what is left out: name of the dataset, colon, a key of `refcoco_records`.
 
     Attributes:
         dropped: number of clips left out of the training split.
@@ -28,9 +31,24 @@ class JointRefCOCO(ClipDataset):
         DataError: as `RefCOCO`.
     """
 
-    def __init__(self, root: str | Path, *, split: str, transform: Transformation | None = None) -> None:
-        names = tuple(REFERENCES) if split == "train" else ("refcoco",)
-        self._parts = [RefCOCO(root, name=name, split=split) for name in names]
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        split: str,
+        transform: Transformation | None = None,
+        skip: frozenset[str] = frozenset(),
+    ) -> None:
+        names = joint_names(split)
+        self._parts = [
+            RefCOCO(
+                root,
+                name=name,
+                split=split,
+                skip=frozenset(key.removeprefix(f"{name}:") for key in skip if key.startswith(f"{name}:")),
+            )
+            for name in names
+        ]
         held_out: set[int] = set()
         if split == "train":
             held_out = held_out.union(*(referred_images(root, name, without=split) for name in names))
@@ -49,3 +67,8 @@ class JointRefCOCO(ClipDataset):
     def load_places(self, clip: int, places: Sequence[int]) -> list[VideoSample]:
         part, index = self._origin[clip]
         return part.load_places(index, places)
+
+
+def joint_names(split: str) -> tuple[str, ...]:
+    """Which of the three a split is made of."""
+    return tuple(REFERENCES) if split == "train" else ("refcoco",)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rvos_edu.data.reading import check_plain_name, read_json
+from rvos_edu.data.reading import check_plain_name, read_json, repeated_keys
 from rvos_edu.errors import DataError, SplitError
 
 
@@ -72,6 +72,7 @@ def read_split(
     _check_root(root, split)
     path = expressions_file(root, split)
     videos = read_videos(path)
+    twice = repeated_keys(videos)
     test = expressions_file(root, "test")
     if split == "valid" and test.is_file():
         of_test = read_videos(test)
@@ -84,15 +85,24 @@ def read_split(
         videos = {v: about for v, about in videos.items() if v in chosen}
     if not videos:
         raise DataError(f"{path} leaves no videos for the split {split!r}")
-    return read_records(path, videos, skip=skip, bad=bad)
+    return read_records(path, videos, skip=skip, bad=bad, twice=twice)
 
 
 def read_records(
-    path: Path, videos: dict[str, Any], *, skip: frozenset[str], bad: dict[str, str] | None
+    path: Path,
+    videos: dict[str, Any],
+    *,
+    skip: frozenset[str],
+    bad: dict[str, str] | None,
+    twice: frozenset[str] = frozenset(),
 ) -> list[VideoRecord]:
-    """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`."""
+    """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`.
+
+    `twice`: ids that the file has more than once, which is an error.
+    """
     read = _Reader(path, skip, bad)
-    return [record for video in sorted(videos) if (record := read.video(video, videos[video]))]
+    found = (read.video(v, videos[v], twice=v in twice) for v in sorted(videos))
+    return [record for record in found if record is not None]
 
 
 def missing_files(root: str | Path, split: str, records: list[VideoRecord]) -> list[Path]:
@@ -154,6 +164,8 @@ def read_videos(path: Path) -> dict[str, Any]:
     videos = content.get("videos") if isinstance(content, dict) else None
     if not isinstance(videos, dict):
         raise DataError(f'{path} must hold {{"videos": {{id: {{"expressions", "frames"}}}}}}')
+    if "videos" in repeated_keys(content):
+        raise DataError(f'{path} holds "videos" more than once')
     return videos
 
 
@@ -165,22 +177,30 @@ class _Reader:
     skip: frozenset[str]
     bad: dict[str, str] | None
 
-    def video(self, video: str, about: Any) -> VideoRecord | None:
+    def video(self, video: str, about: Any, *, twice: bool) -> VideoRecord | None:
         if video in self.skip:
             return None
         try:
+            if twice:
+                raise DataError(f"{self.path} lists the video {video!r} more than once")
             frames, expressions = _video(self.path, video, about)
         except DataError as error:
             self._wrong(video, error)
             return None
-        found = [self._expression(video, key, expressions[key]) for key in sorted(expressions, key=int)]
+        repeated = repeated_keys(expressions)
+        found = [
+            self._expression(video, key, expressions[key], twice=key in repeated)
+            for key in sorted(expressions, key=int)
+        ]
         return VideoRecord(video, frames, tuple(e for e in found if e is not None))
 
-    def _expression(self, video: str, key: str, about: Any) -> ExpressionRecord | None:
+    def _expression(self, video: str, key: str, about: Any, *, twice: bool) -> ExpressionRecord | None:
         where = f"{video}/{key}"
         if where in self.skip:
             return None
         try:
+            if twice:
+                raise DataError(f"{self.path}: video {video!r} has the expression {key} more than once")
             return _expression(self.path, video, key, about)
         except DataError as error:
             self._wrong(where, error)
@@ -196,6 +216,8 @@ def _video(path: Path, video: str, about: Any) -> tuple[tuple[str, ...], dict[st
     check_plain_name(path, "video id", video)
     if not isinstance(about, dict):
         raise DataError(f"{path}: video {video!r} must be an object with expressions and frames")
+    if twice := repeated_keys(about):
+        raise DataError(f"{path}: video {video!r} has {', '.join(sorted(twice))} more than once")
     frames, expressions = about.get("frames"), about.get("expressions")
     if not isinstance(frames, list) or not frames:
         raise DataError(f"{path}: video {video!r} has no list of frames")
@@ -204,7 +226,8 @@ def _video(path: Path, video: str, about: Any) -> tuple[tuple[str, ...], dict[st
     for frame in frames:
         check_plain_name(path, f"frame of video {video!r}", frame)
     if len(set(frames)) < len(frames):
-        raise DataError(f"{path}: video {video!r} lists a frame twice")
+        again = next(frame for i, frame in enumerate(frames) if frame in frames[:i])
+        raise DataError(f"{path}: video {video!r} lists the frame {again} twice")
     if bad := [key for key in expressions if not key.isdecimal()]:
         raise DataError(f"{path}: video {video!r} has the expression id {bad[0]!r}, expected a number")
     return tuple(sorted(frames)), expressions
@@ -214,6 +237,8 @@ def _expression(path: Path, video: str, key: str, about: Any) -> ExpressionRecor
     where = f"{path}: expression {key} of video {video!r}"
     if not isinstance(about, dict) or not isinstance(about.get("exp"), str):
         raise DataError(f'{where} must be an object with the sentence in "exp"')
+    if twice := repeated_keys(about):
+        raise DataError(f"{where} has {', '.join(sorted(twice))} more than once")
     text = " ".join(about["exp"].lower().split())
     if not text:
         raise DataError(f"{where} is empty")

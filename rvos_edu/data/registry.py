@@ -12,104 +12,31 @@ from filelock import FileLock
 
 from rvos_edu.data.a2d_sentences import LAYOUT as A2D_SENTENCES
 from rvos_edu.data.check_report import SplitReport
-from rvos_edu.data.check_videos import check_videos
-from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
+from rvos_edu.data.dataset import ClipDataset, Transformation
 from rvos_edu.data.home import home
 from rvos_edu.data.index import index_key, kept, tree_stamps
 from rvos_edu.data.jhmdb_sentences import LAYOUT as JHMDB_SENTENCES
 from rvos_edu.data.layout import Layout
 from rvos_edu.data.mevis import LAYOUT as MEVIS
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
-from rvos_edu.data.r2_youtube_vos import load_pairs
+from rvos_edu.data.r2_layout import LAYOUT as R2_LAYOUT
 from rvos_edu.data.ref_davis import LAYOUT as REF_DAVIS17
-from rvos_edu.data.refcoco import RefCOCO
-from rvos_edu.data.refcoco_joint import JointRefCOCO
+from rvos_edu.data.refcoco_layout import LAYOUTS as IMAGE_LAYOUTS
+from rvos_edu.data.refcoco_layout import MOVING_SHAPES_IMAGES, REFCOCO_JOINT, images_name
+from rvos_edu.data.refer_youtube_vos_layout import LAYOUTS as VIDEO_LAYOUTS
+from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.errors import DataError
 
-MOVING_SHAPES = "moving-shapes"
-MOVING_SHAPES_IMAGES = "moving-shapes-images"
-R2_YOUTUBE_VOS = "r2-youtube-vos"
-REFCOCO_JOINT = "refcoco-joint"
-REFER_YOUTUBE_VOS = "refer-youtube-vos"
 logger = logging.getLogger(__name__)
 
-
-def _open_videos(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    return VideoDataset(root, split=split, window=window, transform=transform, skip=skip)
-
-
-def _open_pairs(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    if window is not None:
-        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {window} frames")
-    return load_pairs(root, split, seed=seed, transform=transform)
-
-
-def _open_images(name: str) -> Callable[..., ClipDataset]:
-    def open_images(
-        root: Path,
-        *,
-        split: str,
-        window: int | None,
-        seed: int,
-        transform: Transformation | None,
-        skip: frozenset[str],
-    ) -> ClipDataset:
-        if window not in (None, 1):
-            raise DataError(f"{name} has images: the window must be 1 frame, got {window}")
-        if name == REFCOCO_JOINT:
-            return JointRefCOCO(root, split=split, transform=transform)
-        return RefCOCO(root, name=_images_name(name), split=split, transform=transform)
-
-    return open_images
-
-
-def _no_check(root: Path, split: str) -> SplitReport:
-    raise DataError("not checked as a whole; loading a split checks its files")
-
-
-def _images(name: str, title: str) -> Layout:
-    return Layout(name, title, ("train", "val"), _open_images(name), _no_check, images=True)
-
-
 _LAYOUTS = (
-    Layout(MOVING_SHAPES, "Moving Shapes", ("train", "valid", "test"), _open_videos, check_videos),
-    Layout(
-        REFER_YOUTUBE_VOS,
-        "Refer-YouTube-VOS",
-        ("train", "valid"),
-        _open_videos,
-        check_videos,
-        expected={
-            "train": {"videos": 3471, "expressions": 12913},
-            "valid": {"videos": 202, "expressions": 834},
-        },
-    ),
+    *VIDEO_LAYOUTS,
     REF_DAVIS17,
     MEVIS,
-    Layout(R2_YOUTUBE_VOS, "R2-Youtube-VOS", ("valid",), _open_pairs, _no_check),
+    R2_LAYOUT,
     A2D_SENTENCES,
     JHMDB_SENTENCES,
-    _images(MOVING_SHAPES_IMAGES, "frames of Moving Shapes"),
-    _images("refcoco", "RefCOCO"),
-    _images("refcoco+", "RefCOCO+"),
-    _images("refcocog", "RefCOCOg"),
-    _images(REFCOCO_JOINT, "RefCOCO, RefCOCO+ and RefCOCOg"),
+    *IMAGE_LAYOUTS,
 )
 LAYOUTS = {layout.name: layout for layout in _LAYOUTS}
 IMAGES = tuple(layout.name for layout in _LAYOUTS if layout.images)
@@ -214,13 +141,9 @@ def known_truth(name: str, root: str | Path, split: str) -> MovingShapesTruth | 
     from rvos_edu.data.moving_shapes.refcoco_export import export_truth, is_export
 
     if name in IMAGES:
-        known = name != REFCOCO_JOINT and is_export(root, _images_name(name))
-        return export_truth(root, _images_name(name)) if known else None
+        known = name != REFCOCO_JOINT and is_export(root, images_name(name))
+        return export_truth(root, images_name(name)) if known else None
     return MovingShapesTruth(root, split) if is_moving_shapes(root) else None
-
-
-def _images_name(name: str) -> str:
-    return "refcoco" if name == MOVING_SHAPES_IMAGES else name
 
 
 def dataset_root(

@@ -41,6 +41,12 @@ class PhaseData:
     plan: BatchPlan
     valid: ClipDataset | None
 
+    @property
+    def skipped(self) -> dict[str, float]:
+        """Faulty entries that were left out, by "skipped_<split>"; empty if none were."""
+        used = [self.clips.dataset, *([] if self.valid is None else [self.valid])]
+        return {f"skipped_{data.split}": data.skipped for data in used if data.skipped}
+
 
 def phases_to_do(config: AnyExperiment, out: Path, *, resume: bool) -> list[Phase]:
     """The phases of the run `out` that are not behind it.

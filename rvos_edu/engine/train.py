@@ -102,6 +102,11 @@ def _train_phase(phase: Phase, data: PhaseData, *, run: dict[Path, AnyExperiment
             f"steps per epoch, on {plan.processes} x {accelerator.device.type}. "
             f"Results go to {phase.out.resolve()}"
         )
+        if data.skipped:
+            counts = ", ".join(f"{n} of {name.removeprefix('skipped_')}" for name, n in data.skipped.items())
+            log.say(f"Faulty entries left out: {counts}; `rvos-edu data check` lists them")
+            if steps.start == 0:
+                log.record("data", 0, data.skipped)
         _Loop(state, objective, schedule, log, interruption, phase.out, data.valid).run(batches, steps)
 
 

@@ -266,7 +266,7 @@ def test_missing_files(root: Path) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda r: r[0].update(ann_id=99), r"instances\.json has no id 99 among its annotations \(1 missing"),
+        (lambda r: r[0].update(ann_id=99), r"instances\.json has no id 99 among its annotations"),
         (lambda r: r[0].update(image_id=99), r"instances\.json has no id 99 among its images"),
         (lambda r: r[0].update(ann_id=21), r"ref 0 puts annotation 21 into image 1, .* into 2"),
         (lambda r: r[0].update(ann_id="12"), "entry 0 has ann_id '12', expected a whole number"),
@@ -276,7 +276,9 @@ def test_missing_files(root: Path) -> None:
         (lambda r: r[0]["sentences"][0].update(sent=" \t"), r"a sentence of ref 0 is empty \(sent_id 0\)"),
         (lambda r: r[0]["sentences"][0].pop("sent"), 'must have its words in "sent" and a "sent_id"'),
         (lambda r: r[0]["sentences"].append("x"), 'must have its words in "sent" and a "sent_id"'),
-        (lambda r: r.append("x"), "must hold a list of referred objects, got list"),
+        (lambda r: r.append("x"), "entry 6 must be a referred object, got str"),
+        (lambda r: r.append(r[0]), "entry 6 repeats the ref_id 0"),
+        (lambda r: r[2]["sentences"].append(sentence(0, "x")), "a sentence of ref 2 repeats the sent_id 0"),
     ],
 )
 def test_damaged_references(root: Path, change: Callable[[list], None], message: str) -> None:

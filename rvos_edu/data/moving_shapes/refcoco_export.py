@@ -22,7 +22,8 @@ from rvos_edu.data.moving_shapes.language import Expression, Facts, write_expres
 from rvos_edu.data.moving_shapes.scene import SHAPES
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.reading import read_json
-from rvos_edu.data.refcoco import IMAGE_FOLDERS, REFERENCES
+from rvos_edu.data.refcoco_images import IMAGE_FOLDERS
+from rvos_edu.data.refcoco_records import REFERENCES
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
 from rvos_edu.data.segmentations import encode_segmentation
 from rvos_edu.errors import DataError
