@@ -158,14 +158,20 @@ def identify(kind: str, path: Path, values: Mapping[str, Any]) -> Published | No
 
 
 def published_table() -> str:
-    """All published files as text: one block each."""
-    lines = []
+    """All published files as text: a table of files and scores, then where each is and who measured how."""
+    rows = [("name", "file", "should score")]
     for entry in PUBLISHED:
-        lines += [f"{entry.name}: {entry.what}", f"  from    {entry.address}"]
-        lines.append(f"  file    {entry.file or 'not named by its authors'}")
+        first, *others = map(str, entry.scores)
+        rows.append((entry.name, entry.file or "(not named by its authors)", first))
+        rows += [("", "", score) for score in others]
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:2]]
+    lines = [f"{name:<{widths[0]}}  {file:<{widths[1]}}  {score}" for name, file, score in rows]
+    lines.insert(1, "-" * max(map(len, lines)))
+    for entry in PUBLISHED:
+        lines += ["", f"{entry.name}: {entry.what}", f"  from: {entry.address}"]
         if entry.preset is not None:
-            lines.append(f"  preset  {entry.preset}")
-        lines += [f"  scores  {score} ({score.protocol}; {score.source})" for score in entry.scores]
+            lines.append(f"  preset: {entry.preset}")
+        lines += [f"  {score}: {score.protocol} ({score.source})" for score in entry.scores]
         if entry.note:
-            lines.append(f"  note    {entry.note}")
+            lines.append(f"  note: {entry.note}")
     return "\n".join(lines)

@@ -167,7 +167,7 @@ def test_a_tokenizer_of_another_text_encoder(mttr_file: Path, tmp_path: Path) ->
 
 def test_wrong_files_are_refused_with_the_differing_keys(mttr_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(CheckpointError, match=r"best\.pth\.tar.*query_embed.weight is missing.*--kind mttr"):
+    with pytest.raises(CheckpointError, match=r"best\.pth\.tar.*adapter_1.weight is missing.*--kind mttr"):
         export(mttr_file, kind="r2vos", out=out, preset="r2vos-ref-ytvos-published")
     with pytest.raises(CheckpointError, match="--kind video-swin"):
         export(swin_file(tmp_path / "swin.pth"), kind="mttr", out=out, preset="mttr-a2d-w8")
