@@ -13,17 +13,19 @@ import yaml
 
 from rvos_edu.errors import ConfigError
 
+DAVIS = "ref-davis17"
 FILE = Path(__file__).with_name("paper.yaml")
 _ROUNDING = 0.051  # percent: what rounding to one digit explains
 
 
 @dataclass(frozen=True)
 class Column:
-    """A figure: its heading, and its name in `evaluation.json`, without and with the filter 1(A)."""
+    """A figure: its heading, and its names in `evaluation.json`: plain, with the filter 1(A), of DAVIS."""
 
     heading: str
     figure: str
     filtered: str | None = None
+    davis: str | None = None
 
 
 COLUMNS = {
@@ -32,9 +34,9 @@ COLUMNS = {
     **{f"P{k}0": Column(f"P@0.{k}", f"images.P@0.{k}") for k in range(5, 10)},
     "mAP": Column("mAP", "images.mean_average_precision"),
     "JFR": Column("J&F&R", "robust.random.jfr"),
-    "JF": Column("J&F", "overall.jf", "robust.random.jf_filtered"),
-    "J": Column("J", "overall.j", "robust.random.j_filtered"),
-    "F": Column("F", "overall.f", "robust.random.f_filtered"),
+    "JF": Column("J&F", "overall.jf", "robust.random.jf_filtered", "davis.hungarian.mean.jf"),
+    "J": Column("J", "overall.j", "robust.random.j_filtered", "davis.hungarian.mean.j"),
+    "F": Column("F", "overall.f", "robust.random.f_filtered", "davis.hungarian.mean.f"),
     "R": Column("R", "robust.random.r"),
 }
 
@@ -86,7 +88,9 @@ class Row:
             if abs(computed - printed) > _ROUNDING:
                 names = f"{', '.join(parts[:-1])} and {parts[-1]}"
                 heading = COLUMNS[mean].heading
-                found.append(f"{heading} is printed as {printed:g}, the mean of {names} is {computed:.2f}")
+                found.append(
+                    f"{heading} is printed as {shown(printed)}, the mean of {names} is {computed:.2f}"
+                )
         return found
 
 
@@ -105,15 +109,23 @@ class Table:
     setting: str = ""
     filtered: bool = False
 
-    def figures(self, column: str) -> tuple[str, ...]:
-        """Names in `evaluation.json` that a column is read from; the first that is there counts."""
+    def figures(self, column: str, *, real: bool) -> tuple[str, ...]:
+        """Names in `evaluation.json` that a column is read from; the first that is there counts.
+
+        Args:
+            real: whether the figures are of the paper's own data.
+        """
         known = COLUMNS[column]
+        if real and self.data == DAVIS and known.davis:
+            return (known.davis,)
         return (known.filtered, known.figure) if self.filtered and known.filtered else (known.figure,)
 
     @property
     def false_sentences(self) -> bool:
         """Whether it takes sentences that fit nothing to measure it."""
-        return any(name.startswith("robust.") for column in self.columns for name in self.figures(column))
+        return any(
+            name.startswith("robust.") for column in self.columns for name in self.figures(column, real=False)
+        )
 
     def row(self, name: str) -> Row:
         """The row of that name, whatever its case.
@@ -128,6 +140,11 @@ class Table:
             known = ", ".join(repr(row.name) for row in self.rows)
             raise ConfigError(f"table {self.name} has no row {name!r}{hint} Rows: {known}")
         return names[name.lower()]
+
+
+def shown(printed: float) -> str:
+    """A figure with the digits that it is printed with: one, or two."""
+    return f"{printed:.1f}" if printed == round(printed, 1) else f"{printed:.2f}"
 
 
 @cache

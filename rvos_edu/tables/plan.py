@@ -21,7 +21,8 @@ from rvos_edu.presets import load_config
 from rvos_edu.tables.hours import Estimate, estimate
 from rvos_edu.tables.paper import Row, Table
 
-DATA = ("moving-shapes", "real")
+REAL = "real"
+DATA = (MOVING_SHAPES, REAL)
 STEPS = 400  # of a nano model: J&F rises within them
 # What the processes of a preset have together in one step; a table is one process.
 TOGETHER = {"mttr-a2d": 6, "mttr-ref-ytvos-w12": 4, "mttr-ref-ytvos-w8": 8, "r2vos-ref-ytvos": 8}
@@ -58,7 +59,7 @@ class Options:
         """Raise ConfigError for what cannot be."""
         if self.data not in DATA:
             raise ConfigError(f"data must be one of {', '.join(DATA)}, got {self.data!r}")
-        if self.data == "real" and self.root is None:
+        if self.data == REAL and self.root is None:
             raise ConfigError(
                 "real data need --root, the folder that holds a2d_sentences, refer_youtube_vos, ..."
             )

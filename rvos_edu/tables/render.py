@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rvos_edu.data.registry import MOVING_SHAPES
 from rvos_edu.files import atomic_write
-from rvos_edu.tables.paper import COLUMNS, Table, tables
+from rvos_edu.tables.paper import COLUMNS, Table, shown, tables
 from rvos_edu.tables.plan import STEPS, Options, Plan
 from rvos_edu.tables.reproduce import DONE, Outcome
 from rvos_edu.viz.comparison import comparison_chart
 
+DOUBTS = {"medium": "seen second-hand", "low": "from memory"}
 SIDE_BY_SIDE = 3  # figures per block of the text
 
 
@@ -34,7 +35,7 @@ def text(table: Table, outcomes: Sequence[Outcome], options: Options) -> str:
         lines.append("")
     for outcome in outcomes:
         lines += [f"{outcome.row.name}: {_state(outcome)}", *(f"  {line}" for line in _details(outcome.plan))]
-    notes = _notes(outcomes)
+    notes = _notes(table, outcomes)
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
@@ -52,7 +53,7 @@ def markdown(table: Table, outcomes: Sequence[Outcome], options: Options) -> str
         one = outcome.plan
         preset = f"`{one.preset}`" if one.preset else "-"
         lines.append(f"| {outcome.row.name} | {preset} | {one.needs} | {one.hours or '-'} |")
-    notes = [f"- {note}" for note in _notes(outcomes)]
+    notes = [f"- {note}" for note in _notes(table, outcomes)]
     picture = f"![{table.title}]({table.name}.png)"
     return "\n".join([*lines, "", *notes, *([""] if notes else []), picture]) + "\n"
 
@@ -132,10 +133,10 @@ def _head(table: Table, options: Options) -> list[str]:
     ]
     limit = "" if options.limit is None else f", {options.limit} videos"
     if options.data == MOVING_SHAPES:
-        lines.append(
-            f"Measured: nano models on Moving Shapes, those trained here for {options.steps or STEPS} steps"
-            f"{limit}: other data, other sizes. Compare how rows differ, not the figures."
-        )
+        trained = any(row.nano is not None and row.nano.preset for row in table.rows)
+        length = f" trained for {options.steps or STEPS} steps" if trained else ""
+        lines.append(f"Measured: nano models{length} on Moving Shapes{limit}: other data, other sizes.")
+        lines.append("Compare how rows differ, not the figures.")
     else:
         lines.append(f"Measured: on the data of the paper{limit}")
     return lines
@@ -148,8 +149,11 @@ def _cells(outcome: Outcome, column: str) -> tuple[str, str, str]:
     else:
         value = outcome.measured[column]
         measured = "-" if value is None else f"{value:.1f}"
-    shown = "-" if paper is None else f"{paper:g}" if paper != round(paper, 1) else f"{paper:.1f}"
-    return shown, measured, "" if difference is None else f"{difference:+.1f}"
+    return (
+        "-" if paper is None else shown(paper),
+        measured,
+        "" if difference is None else f"{difference:+.1f}",
+    )
 
 
 def _state(outcome: Outcome) -> str:
@@ -165,12 +169,12 @@ def _details(one: Plan) -> list[str]:
     return [f"config {one.preset}", f"needs  {one.needs}", f"train  {one.hours}"]
 
 
-def _notes(outcomes: Sequence[Outcome]) -> list[str]:
+def _notes(table: Table, outcomes: Sequence[Outcome]) -> list[str]:
     notes = []
     for outcome in outcomes:
         notes += [f"{outcome.row.name}: {check}; kept as printed" for check in outcome.row.checks()]
         if outcome.row.flag:
             notes.append(f"{outcome.row.name}: {outcome.row.flag}")
-        if outcome.row.confidence == "low":
-            notes.append(f"{outcome.row.name}: the paper's figures are from memory")
+        if outcome.row.confidence in DOUBTS and outcome.row.confidence != table.confidence:
+            notes.append(f"{outcome.row.name}: the paper's figures are {DOUBTS[outcome.row.confidence]}")
     return notes

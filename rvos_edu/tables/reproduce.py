@@ -20,7 +20,7 @@ from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.files import atomic_write
 from rvos_edu.presets import load_config
 from rvos_edu.tables.paper import Row, Table
-from rvos_edu.tables.plan import Options, Plan, plan
+from rvos_edu.tables.plan import REAL, Options, Plan, plan
 
 RESULT = "result.json"
 FINISHED = "finished"  # in the folder of a training
@@ -89,7 +89,7 @@ def reproduce(table: Table, options: Options, *, only: Sequence[str] = ()) -> li
 def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
     folder = _folder(table, one, options)
     if (folder / RESULT).is_file():
-        return _read(folder, table, one)
+        return _read(folder, table, one, real=options.data == REAL)
     if one.why or not asked:
         return Outcome(one, NOT_RUN, one.why or "not asked for (--only)")
     print(f"{table.name}, {one.row.name}: {one.key}")
@@ -98,7 +98,7 @@ def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
         _evaluate(table, one, options, model=model, folder=folder)
         with atomic_write(folder / RESULT) as temporary:
             temporary.write_text(json.dumps(_settings(one, options), indent=1), encoding="utf-8")
-        return _read(folder, table, one)
+        return _read(folder, table, one, real=options.data == REAL)
     except (RVOSError, OSError) as error:
         why = " ".join(str(error).split())
         print(f"{table.name}, {one.row.name} failed: {why}")
@@ -134,11 +134,11 @@ def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: 
             out=str(folder / "evaluation"),
             shuffle_frames=False,
             swap_sentences=False,
-            false_sentences=table.false_sentences if options.data != "real" else table.data.startswith("r2-"),
+            false_sentences=table.false_sentences if options.data != REAL else table.data.startswith("r2-"),
         )
 
 
-def _read(folder: Path, table: Table, one: Plan) -> Outcome:
+def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     path = folder / "evaluation" / "evaluation.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -150,7 +150,7 @@ def _read(folder: Path, table: Table, one: Plan) -> Outcome:
         ) from error
     measured = {}
     for column in table.columns:
-        there = [figures[name] for name in table.figures(column) if name in figures]
+        there = [figures[name] for name in table.figures(column, real=real) if name in figures]
         measured[column] = there[0] if there else None
     return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -10,7 +11,9 @@ from matplotlib.lines import Line2D
 from rvos_edu.viz.style import BLUE, GREY, ORANGE, Figure, new_figure, styled
 
 PANELS = 4  # side by side
-KINDS = (("paper", BLUE, "o"), ("measured here", ORANGE, "D"))
+PAPER: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "", "label": "paper"}
+ALONE: dict[str, Any] = {**PAPER, "markerfacecolor": "white", "label": "paper, not measured here"}
+MEASURED: dict[str, Any] = {"color": ORANGE, "marker": "D", "linestyle": "", "label": "measured here"}
 Values = Sequence[float | None]
 
 
@@ -50,8 +53,8 @@ def comparison_chart(
         axes.set_yticks(range(len(rows)), rows)
     for axes in list(grid.flat)[len(paper) :]:
         axes.set_visible(False)
-    handles = [Line2D([], [], color=c, marker=m, linestyle="", label=n) for n, c, m in KINDS]
-    figure.legend(handles=handles, loc="outside lower right", ncols=2)
+    handles = [Line2D([], [], **kind) for kind in (PAPER, MEASURED, ALONE)]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3)
     figure.supxlabel(note or "percent", fontsize=8, color=GREY, x=0.01, ha="left")
     return figure
 
@@ -61,13 +64,8 @@ def _panel(axes: Axes, printed: Values, found: Values) -> None:
     for y, (paper, measured) in enumerate(zip(printed, found, strict=True)):
         if paper is not None and measured is not None:
             axes.plot((paper, measured), (y, y), color=GREY, linewidth=1.0, zorder=1)
-        elif paper is not None:
-            axes.annotate(
-                "not measured", (paper, y), xytext=(0, 5), textcoords="offset points", fontsize=7, color=GREY,
-                ha="center",
-            )  # fmt: skip
-    for values, (_, colour, marker) in zip((printed, found), KINDS, strict=True):
-        known = [(value, y) for y, value in enumerate(values) if value is not None]
-        axes.plot([x for x, _ in known], [y for _, y in known], marker, color=colour, linestyle="")
+        for value, kind in ((paper, ALONE if measured is None else PAPER), (measured, MEASURED)):
+            if value is not None:
+                axes.plot(value, y, **kind)
     axes.grid(axis="x")
-    axes.margins(x=0.15)
+    axes.margins(x=0.1)
