@@ -10,6 +10,7 @@ from pathlib import Path
 from rvos_edu import __version__
 from rvos_edu.cli_data import add_data
 from rvos_edu.cli_parser import ERROR, INTERRUPTED, Parser, add_command
+from rvos_edu.cli_tables import add_tables
 from rvos_edu.errors import ConfigError, RVOSError
 
 
@@ -118,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_segment(commands)
+    add_tables(commands)
     return parser
 
 

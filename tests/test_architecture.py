@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "metrics", "viz"},
     {"checkpoints", "engine", "checksums"},
     {"widgets", "tables", "course", "doctor", "doctor_self_test", "demo"},
-    {"cli", "cli_data", "cli_parser"},
+    {"cli", "cli_data", "cli_parser", "cli_tables"},
 )
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(home|root|tmp|work|Users|mnt|media|data)/[\w.-]")
 

@@ -14,7 +14,18 @@ from torch import Tensor
 from rvos_edu.errors import CheckpointError
 from rvos_edu.models.pretrained import read_safetensors
 
-# The published MTTR checkpoints hold one numpy number (the best mAP).
+
+class ForeignOptions:
+    """Stands in for the argparse.Namespace that published R2-VOS checkpoints hold; takes nothing from it.
+
+    No code of the real class runs, and nothing that a file says about its options is kept.
+    """
+
+    def __setstate__(self, state: object) -> None:
+        """Forget it."""
+
+
+# The published MTTR checkpoints hold one numpy number (the best mAP), those of R2-VOS their training options.
 _SCALAR = np.float64(0).__reduce__()[0]  # rebuilds a numpy number from its bytes
 SAFE_GLOBALS: list[Any] = [
     (_SCALAR, "numpy.core.multiarray.scalar"),
@@ -22,6 +33,7 @@ SAFE_GLOBALS: list[Any] = [
     np.dtype,
     np.dtypes.Float64DType,
     np.dtypes.Float32DType,
+    (ForeignOptions, "argparse.Namespace"),
 ]
 
 
@@ -35,7 +47,7 @@ def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, .
     Raises:
         CheckpointError: if the file is missing, damaged, or holds anything but weights and numbers.
     """
-    values = source if isinstance(source, Mapping) else _read(Path(source))
+    values = source if isinstance(source, Mapping) else read_file(Path(source))
     for key in wrappers:
         if isinstance(values.get(key), Mapping):
             values = values[key]
@@ -48,7 +60,12 @@ def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, .
     return state
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_file(path: Path) -> Mapping[str, Any]:
+    """All that a .safetensors file or a file of `torch.save` holds, on the CPU.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, or holds anything but weights and numbers.
+    """
     if path.suffix == ".safetensors":
         return read_safetensors(path)
     if not path.is_file():

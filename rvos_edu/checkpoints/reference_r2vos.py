@@ -18,6 +18,8 @@ from rvos_edu.models import R2VOS
 from rvos_edu.models.pretrained import load_weights
 
 BACKBONE = "backbone.0."
+# Buffers of old libraries, and counts of operations, which the published code overlooks, too.
+NOT_WEIGHTS = ("position_ids", "total_ops", "total_params")
 DECODER = "transformer.decoder."
 BOXES = "bbox_embed."  # shared with the decoder, which stores them once more
 FEEDFORWARD = {"linear1": "feedforward.expand", "linear2": "feedforward.contract"}
@@ -144,7 +146,7 @@ def load_reference_r2vos(
         CheckpointError: if the file is missing, damaged or unsafe, or keys differ; names them.
     """
     state = read_state(path_or_state_dict, wrappers=("model",))
-    state = _without_copies({k: v for k, v in state.items() if not k.endswith("position_ids")})
+    state = _without_copies({k: v for k, v in state.items() if not k.endswith(NOT_WEIGHTS)})
     backbone = {k.removeprefix(BACKBONE): v for k, v in state.items() if k.startswith(BACKBONE)}
     rest = {key: value for key, value in state.items() if not key.startswith(BACKBONE)}
     channels = _channels(rest)

@@ -1,0 +1,191 @@
+"""Run a table row by row: train or find its model, evaluate it, keep what is finished."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rvos_edu.engine.checkpoint import complete_checkpoints
+from rvos_edu.engine.evaluate import run as evaluate
+from rvos_edu.engine.phases import PRETRAIN
+from rvos_edu.engine.train import train
+from rvos_edu.errors import ConfigError, RVOSError
+from rvos_edu.files import atomic_write
+from rvos_edu.presets import load_config
+from rvos_edu.tables.paper import Row, Table
+from rvos_edu.tables.plan import REAL, Options, Plan, plan
+
+RESULT = "result.json"
+FINISHED = "finished"  # in the folder of a training
+DONE, NOT_RUN, FAILED = "done", "not run", "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one row.
+
+    Args:
+        plan: what it takes.
+        status: "done", "not run" or "failed".
+        why: of a row that is not done.
+        measured: column -> percent, None where the evaluation has no such figure.
+        clips, expressions: how many were evaluated.
+    """
+
+    plan: Plan
+    status: str
+    why: str = ""
+    measured: Mapping[str, float | None] = field(default_factory=dict)
+    clips: int = 0
+    expressions: int = 0
+
+    @property
+    def row(self) -> Row:
+        """The row of the paper's table."""
+        return self.plan.row
+
+    def difference(self, column: str) -> float | None:
+        """Measured minus paper, in percent points; None where one of them is missing."""
+        measured, paper = self.measured.get(column), self.row.paper.get(column)
+        return None if measured is None or paper is None else measured - paper
+
+
+def reproduce(table: Table, options: Options, *, only: Sequence[str] = ()) -> list[Outcome]:
+    """Run the rows that can be run; those that an earlier call has finished are read.
+
+    Args:
+        table: of a paper.
+        options: how.
+        only: names of rows; empty: all.
+
+    Returns:
+        one outcome per row, in the table's order.
+
+    Raises:
+        ConfigError: for an unknown row, impossible options, several processes, or a folder that holds results
+            of other options.
+        KeyboardInterrupt: after Ctrl-C, when a training has written its checkpoint.
+    """
+    options.check()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "a table is made by one process: train its rows with `accelerate launch ... train --config "
+            "PRESET` and give the folder of the runs as --models"
+        )
+    wanted = {table.row(name).name for name in only} or {row.name for row in table.rows}
+    plans = [plan(table, row, options) for row in table.rows]
+    for one in plans:
+        _check_settings(_folder(table, one, options), one, options)
+    return [_run(table, one, options, asked=one.row.name in wanted) for one in plans]
+
+
+def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
+    folder = _folder(table, one, options)
+    if (folder / RESULT).is_file():
+        return _read(folder, table, one, real=options.data == REAL)
+    if one.why or not asked:
+        return Outcome(one, NOT_RUN, one.why or "not asked for (--only)")
+    print(f"{table.name}, {one.row.name}: {one.key}")
+    try:
+        model = one.model or _trained(one, options)
+        _evaluate(table, one, options, model=model, folder=folder)
+        with atomic_write(folder / RESULT) as temporary:
+            temporary.write_text(json.dumps(_settings(one, options), indent=1), encoding="utf-8")
+        return _read(folder, table, one, real=options.data == REAL)
+    except (RVOSError, OSError) as error:
+        why = " ".join(str(error).split())
+        print(f"{table.name}, {one.row.name} failed: {why}")
+        return Outcome(one, FAILED, why)
+
+
+def _trained(one: Plan, options: Options) -> str:
+    """The folder of a training, which begins, goes on, or is finished.
+
+    Raises:
+        ConfigError: if the folder holds another training.
+    """
+    assert one.config is not None
+    out = options.out / "models" / one.key
+    if (out / "config.yaml").is_file() and load_config(out / "config.yaml") != one.config:
+        raise ConfigError(f"{out} holds a model that was trained with other options: choose another --out")
+    if not (out / FINISHED).is_file():
+        begun = any(complete_checkpoints(folder) for folder in (out, out / PRETRAIN))
+        train(one.config, out=out, resume=begun)
+        (out / FINISHED).touch()
+    return str(out)
+
+
+def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: Path) -> None:
+    with redirect_stdout(io.StringIO()):  # its table lies in the folder
+        evaluate(
+            model,
+            data=one.data,
+            root=None if one.root is None else str(one.root),
+            split=one.split,
+            level=one.level,
+            limit=options.limit,
+            out=str(folder / "evaluation"),
+            shuffle_frames=False,
+            swap_sentences=False,
+            false_sentences=table.false_sentences if options.data != REAL else table.data.startswith("r2-"),
+        )
+
+
+def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
+    path = folder / "evaluation" / "evaluation.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        figures = {name: float(value["mean"]) for name, value in content["figures"].items()}
+        clips = sum(content["clips"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is missing or damaged ({error}): delete {folder} to run the row anew"
+        ) from error
+    measured = {}
+    for column in table.columns:
+        there = [figures[name] for name in table.figures(column, real=real) if name in figures]
+        measured[column] = there[0] if there else None
+    return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)))
+
+
+def _settings(one: Plan, options: Options) -> dict[str, Any]:
+    """All that decides the figures of a row."""
+    config = None if one.config is None or one.model is not None else asdict(one.config)
+    root = None if one.root is None else str(one.root)
+    where = {"data": one.data, "root": root, "split": one.split, "level": one.level, "limit": options.limit}
+    return {**where, "model": one.model or one.key, "training": config}
+
+
+def _check_settings(folder: Path, one: Plan, options: Options) -> None:
+    """Raise ConfigError if the folder of a row holds a result of other options."""
+    path = folder / RESULT
+    if not path.is_file() or one.why:
+        return
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({error}): delete {folder} to run the row anew") from error
+    now = json.loads(json.dumps(_settings(one, options)))
+    differing = [
+        f"{key} was {saved.get(key)!r}, is {now[key]!r}" for key in now if saved.get(key) != now[key]
+    ]
+    if saved.get("training") != now["training"] and saved.get("training") and now["training"]:
+        was, is_ = saved["training"]["train"], now["training"]["train"]
+        steps = f"steps of training were {was['steps']}, are {is_['steps']}"
+        text = steps if was["steps"] != is_["steps"] else "the training differs"
+        differing = [part for part in differing if not part.startswith("training ")] + [text]
+    if differing:
+        raise ConfigError(
+            f"{folder} holds a row made with other options ({'; '.join(differing)}): choose another --out"
+        )
+
+
+def _folder(table: Table, one: Plan, options: Options) -> Path:
+    return options.out / table.name / re.sub(r"[^\w.-]+", "-", one.row.name.replace("=", "-"))

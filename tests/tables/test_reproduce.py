@@ -1,0 +1,298 @@
+"""Rows that run, that are kept, that go on, that are not run; bad input; the files that are written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rvos_edu.cli import main
+from rvos_edu.config import AnyExperiment
+from rvos_edu.data.moving_shapes import make
+from rvos_edu.errors import ConfigError, DataError
+from rvos_edu.presets import to_yaml
+from rvos_edu.tables import reproduce as module
+from rvos_edu.tables.paper import find_table
+from rvos_edu.tables.plan import Options, model_key, plan
+from rvos_edu.tables.reproduce import reproduce
+from tests.engine.conftest import write_tree
+from tests.tiny import tiny_model
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("data") / "shapes", level="1", train=8, valid=2, test=2, workers=1)
+
+
+class Engine:
+    """Stands in for training and evaluation: counts, and fails where told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.trained: list[tuple[str, bool]] = []
+        self.evaluated: list[dict[str, Any]] = []
+        self.errors: dict[str, BaseException] = {}
+        self.figures = {"images.overall_iou": 60.0, "images.mean_iou": 50.0, "overall.jf": 40.0}
+        monkeypatch.setattr(module, "train", self.train)
+        monkeypatch.setattr(module, "evaluate", self.evaluate)
+
+    def train(self, config: AnyExperiment, *, out: Path, resume: bool) -> Path:
+        self.trained.append((out.name, resume))
+        checkpoint = out / "checkpoints" / "step-00000001"
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        (checkpoint / "state.json").write_text("{}")
+        (out / "config.yaml").write_text(to_yaml(config))
+        if out.name in self.errors:
+            raise self.errors.pop(out.name)
+        return out / "model"
+
+    def evaluate(self, model: str, **given: Any) -> None:
+        self.evaluated.append({"model": model, **given})
+        if Path(model).name in self.errors:
+            raise self.errors.pop(Path(model).name)
+        folder = Path(given["out"])
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = {name: {"mean": value} for name, value in self.figures.items()}
+        (folder / "evaluation.json").write_text(json.dumps({"figures": figures, "clips": [3]}))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    return Engine(monkeypatch)
+
+
+def shapes_options(tmp_path: Path, **changes: Any) -> Options:
+    return Options(**{"data": "moving-shapes", "out": tmp_path / "out", "steps": 2, **changes})
+
+
+def test_a_whole_run(shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two steps of one row, from the shipped parts; the second call reads what the first has written."""
+    line = ["table", "mttr-d1", "--root", str(shapes), "--steps", "2", "--limit", "2", "--only", "N_q=10"]
+    line += ["--workers", "0", "--out", str(tmp_path / "out")]
+    assert main(line) == 0
+    printed = capsys.readouterr().out
+    assert "N_q=10: done: nano-mttr-level1, 2 clips" in printed
+    assert "N_q=300: not run: not asked for (--only)" in printed
+    content = json.loads((tmp_path / "out" / "mttr-d1.json").read_text())
+    first, second = content["rows"][:2]
+    measured = first["measured"]["iou_mean"]
+    assert 0 <= measured <= 100 and first["difference"]["iou_mean"] == pytest.approx(measured - 61.0)
+    assert (second["status"], second["measured"]["mAP"], second["paper"]["mAP"]) == ("not run", None, 44.0)
+    config = (tmp_path / "out" / "models" / "nano-mttr-level1" / "config.yaml").read_text()
+    assert "queries: 10" in config and "temporal_encoder: nano-video-swin" in config
+    stamp = (tmp_path / "out" / "models" / "nano-mttr-level1" / "metrics.jsonl").stat().st_mtime_ns
+    assert main(line) == 0
+    assert (tmp_path / "out" / "models" / "nano-mttr-level1" / "metrics.jsonl").stat().st_mtime_ns == stamp
+    assert json.loads((tmp_path / "out" / "mttr-d1.json").read_text()) == content
+    assert (tmp_path / "out" / "mttr-d1.png").read_bytes().startswith(b"\x89PNG")
+    assert "| N_q=10 | 70.1 |" in (tmp_path / "out" / "mttr-d1.md").read_text()
+
+
+def test_it_goes_on_where_it_was_stopped(engine: Engine, tmp_path: Path) -> None:
+    table, options = find_table("mttr-d1"), shapes_options(tmp_path)
+    engine.errors["nano-mttr-level1-queries-100"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(table, options)
+    first = ["nano-mttr-level1", "nano-mttr-level1-queries-50", "nano-mttr-level1-queries-100"]
+    assert engine.trained == [(name, False) for name in first]
+    assert len(engine.evaluated) == 2
+    engine.trained.clear()
+    outcomes = reproduce(table, options)
+    assert engine.trained[0] == ("nano-mttr-level1-queries-100", True)  # from its checkpoint
+    assert [name for name, _ in engine.trained[1:]] == [f"nano-mttr-level1-queries-{n}" for n in (200, 300)]
+    assert len(engine.evaluated) == 5 and {o.status for o in outcomes} == {"done"}
+    assert outcomes[0].measured == {"iou_overall": 60.0, "iou_mean": 50.0, "mAP": None}
+    assert (
+        outcomes[0].difference("iou_mean") == pytest.approx(-11.0) and outcomes[0].difference("mAP") is None
+    )
+    reproduce(table, options)
+    assert len(engine.evaluated) == 5
+
+
+def test_an_evaluation_that_was_stopped_trains_nothing_again(engine: Engine, tmp_path: Path) -> None:
+    table, options = find_table("mttr-d1"), shapes_options(tmp_path)
+
+    def stop(model: str, **given: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "evaluate", stop)
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(table, options, only=["N_q=10"])
+    assert len(engine.trained) == 1
+    assert reproduce(table, options, only=["N_q=10"])[0].status == "done"
+    assert len(engine.trained) == 1
+
+
+def test_a_row_that_fails_does_not_stop_the_others(
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.errors["nano-mttr-level1"] = DataError("frame 3\nis damaged")
+    line = ["table", "mttr-d1", "--steps", "2", "--out", str(tmp_path / "out")]
+    assert main(line) == 1
+    printed = capsys.readouterr().out
+    assert "N_q=10: failed: frame 3 is damaged" in printed and "N_q=50: done" in printed
+    assert main(line) == 0  # tried again, the others are kept
+    assert len(engine.evaluated) == 5
+
+
+def test_equal_models_are_trained_once(engine: Engine, tmp_path: Path) -> None:
+    options = shapes_options(tmp_path)
+    reproduce(find_table("mttr-a2d"), options)
+    assert [name for name, _ in engine.trained] == ["nano-mttr-level1", "nano-mttr-level1-window-6"]
+    outcomes = reproduce(find_table("mttr-jhmdb"), options)  # evaluates the models of A2D-Sentences
+    assert len(engine.trained) == 2
+    assert [o.status for o in outcomes] == ["not run", "done", "not run"]
+    assert outcomes[0].why == "videos of Moving Shapes have 8 frames"
+    assert outcomes[2].why == "another paper's model"
+    assert model_key("mttr-a2d-w6", {"model.queries": 50}) == "mttr-a2d-w6"
+    assert model_key("r2vos-ref-ytvos", {"model.filters": 2}) == "r2vos-ref-ytvos-filters-2"
+
+
+def test_shipped_models_are_evaluated_on_false_sentences(engine: Engine, tmp_path: Path) -> None:
+    engine.figures = {
+        "overall.j": 50.0,
+        "overall.f": 60.0,
+        "robust.random.r": 40.0,
+        "robust.random.jfr": 50.0,
+    }
+    outcomes = reproduce(find_table("r2vos-c"), shapes_options(tmp_path, limit=3))
+    assert not engine.trained
+    assert [given["model"] for given in engine.evaluated] == ["nano-mttr", "nano-r2vos"]
+    assert all(g["false_sentences"] and g["level"] == "full" and g["limit"] == 3 for g in engine.evaluated)
+    assert outcomes[2].measured == {"JFR": 50.0, "J": 50.0, "F": 60.0, "R": 40.0}
+    assert [o.status for o in outcomes] == ["not run", "not run", "done", "not run", "done"]
+
+
+def test_results_of_other_options_are_not_mixed(engine: Engine, tmp_path: Path) -> None:
+    table = find_table("mttr-d1")
+    reproduce(table, shapes_options(tmp_path), only=["N_q=10"])
+    with pytest.raises(ConfigError, match="steps of training were 2, are 5"):
+        reproduce(table, shapes_options(tmp_path, steps=5))
+    with pytest.raises(ConfigError, match="limit was None, is 9"):
+        reproduce(table, shapes_options(tmp_path, limit=9))
+    (outcome, *_) = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5), only=["URVOS"])
+    assert outcome.status == "not run"
+    other = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5))[1]  # the same model
+    assert other.status == "failed" and "trained with other options" in other.why
+
+
+def test_damaged_results_are_named(engine: Engine, tmp_path: Path) -> None:
+    table, options = find_table("mttr-d1"), shapes_options(tmp_path)
+    reproduce(table, options, only=["N_q=10"])
+    folder = options.out / "mttr-d1" / "N_q-10"
+    (folder / "evaluation" / "evaluation.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"evaluation\.json is missing or damaged.*delete"):
+        reproduce(table, options)
+    (folder / "result.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"result\.json is damaged.*delete"):
+        reproduce(table, options)
+
+
+@pytest.fixture
+def datasets(tmp_path: Path) -> Path:
+    write_tree(tmp_path / "datasets" / "refer_youtube_vos", {"train": 2, "valid": 2})
+    return tmp_path / "datasets"
+
+
+def real_options(tmp_path: Path, root: Path, **changes: Any) -> Options:
+    return Options(**{"data": "real", "out": tmp_path / "out", "root": root, **changes})
+
+
+def test_an_exported_checkpoint_needs_no_training(datasets: Path, tmp_path: Path) -> None:
+    """Evaluated for real: tiny weights under the name of the published ones, on a tiny Refer-YouTube-VOS."""
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    outcomes = reproduce(find_table("mttr-ref-ytvos"), options, only=["MTTR window 12"])
+    assert outcomes[0].status == "done" and outcomes[0].clips == 2
+    jf, j, f = (outcomes[0].measured[name] for name in ("JF", "J", "F"))
+    assert jf is not None and j is not None and f is not None and jf == pytest.approx((j + f) / 2)
+    assert not (options.out / "models").exists()
+
+
+def test_real_rows_that_are_not_run_say_what_is_missing(
+    engine: Engine, datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    options = real_options(tmp_path, datasets)
+    twelve, eight, urvos, _ = reproduce(find_table("mttr-ref-ytvos"), options)
+    assert twelve.why.startswith(
+        "needs swin_tiny_patch244_window877_kinetics400_1k.pth, here or in the folder"
+    )
+    assert urvos.why == "another paper's model"
+    (tmp_path / "swin_tiny_patch244_window877_kinetics400_1k.pth").touch()
+    twelve, eight, *_ = reproduce(find_table("mttr-ref-ytvos"), options)
+    assert twelve.why.startswith("needs a GPU to train, about 180 GPU hours (45 h x 4 A6000")
+    pairs = reproduce(find_table("r2vos-c"), options)
+    assert "make_r2_youtube_vos.py" in pairs[1].why
+    images = reproduce(find_table("r2vos-b"), options)
+    assert images[0].why == f"needs RefCOCO as {datasets / 'refcoco'}"
+    (datasets / "refer_youtube_vos" / "valid" / "Annotations").rename(tmp_path / "hidden")
+    assert "are not public" in reproduce(find_table("mttr-ref-ytvos"), options)[0].why
+    assert not engine.trained and not engine.evaluated
+
+
+def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
+    engine: Engine, datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "swin_tiny_patch244_window877_kinetics400_1k.pth").touch()
+    (datasets / "refcoco").mkdir()
+    options = real_options(tmp_path, datasets, steps=3)
+    config = plan(find_table("mttr-ref-ytvos"), find_table("mttr-ref-ytvos").rows[0], options).config
+    assert config is not None
+    assert (config.train.steps, config.train.batch_size * config.train.accumulate) == (3, 4)
+    assert config.data.root == str(datasets / "refer_youtube_vos")
+    other = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
+    assert other is not None and (other.train.batch_size, other.train.accumulate) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"data": "reel"}, "data must be one of moving-shapes, real, got 'reel'"),
+        ({"data": "real"}, "real data need --root"),
+        ({"root": Path("gone")}, "root must be a folder, gone is none"),
+        ({"models": Path("gone")}, "models must be a folder"),
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"limit": 0}, "limit must be at least 1"),
+    ],
+)
+def test_impossible_options(changes: dict[str, Any], match: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=match):
+        reproduce(find_table("mttr-d1"), shapes_options(tmp_path, **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_process_makes_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="made by one process"):
+        reproduce(find_table("mttr-d1"), shapes_options(tmp_path))
+
+
+def test_the_command_lists_and_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["table", "--list"]) == 0
+    assert capsys.readouterr().out.count("\n") == 9
+    assert main(["table", "mttr-a2d", "--list"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "train  about 116 GPU hours" in printed and "CMPC-V: cannot be run: another paper's model" in printed
+    )
+    for line, part in (
+        (["table"], "table needs a NAME"),
+        (["table", "mttr-d9"], "did you mean 'mttr-d1'"),
+        (["table", "r2vos-b", "--only", "K=9", "--out", str(tmp_path / "o")], "no row 'K=9'"),
+        (["table", "mttr-d1", "--data", "imagined"], "data must be one of"),
+    ):
+        assert main(line) == 2
+        assert part in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "table"])
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0 and f"examples:\n  rvos-edu {command}" in capsys.readouterr().out
