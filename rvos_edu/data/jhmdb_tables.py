@@ -10,17 +10,14 @@ from __future__ import annotations
 import os
 import random
 import re
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import scipy.io
-from scipy.io.matlab import MatReadError
 
 from rvos_edu.data.centre_windows import InstanceSentence
+from rvos_edu.data.mat_array import mat_shape, read_mat
 from rvos_edu.data.reading import check_plain_name, read_json
 from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows
 from rvos_edu.errors import DataError
@@ -29,12 +26,6 @@ HEADER = "video_id,query"
 IMAGES, MASKS = "Rename_Images", "puppet_mask"
 SAMPLES_FILE = "jhmdb_sentences_samples_metadata.json"
 SAMPLES_PER_VIDEO = 3
-LARGEST = 1 << 28  # values of one array; a damaged or malicious header could ask for any number
-_DAMAGE = (
-    *(OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError),
-    *(NotImplementedError, struct.error, zlib.error, MatReadError),
-)
-_NUMERIC = re.compile(r"u?int(8|16|32|64)|double|single|logical")
 _FRAME = re.compile(r"\d{5}\.png")
 
 
@@ -152,20 +143,11 @@ def mask_shape(path: Path) -> tuple[int, int, int]:
     Raises:
         DataError: if it is missing, damaged, or holds no such array of numbers.
     """
-    if not path.is_file():
-        raise DataError(f"{path} is missing")
-    try:
-        listed = scipy.io.whosmat(str(path))
-    except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read as MAT (version 5): {error}") from error
-    for name, shape, kind in listed:
-        if name == "part_mask" and _NUMERIC.fullmatch(kind) and len(shape) in (2, 3):
-            height, width, *masks = shape
-            size = (int(height), int(width), int(masks[0]) if masks else 1)  # MATLAB drops a last axis of 1
-            if 0 < size[0] * size[1] * size[2] <= LARGEST:
-                return size
-    held = ", ".join(f"{name} {shape} {kind}" for name, shape, kind in listed)
-    raise DataError(f"{path} has no part_mask of numbers (H, W, T); it holds {held or 'nothing'}")
+    shape = mat_shape(path, "part_mask")
+    if len(shape) > 3:
+        raise DataError(f"{path}: part_mask has the shape {shape}, expected (H, W, T)")
+    height, width, *masks = shape
+    return height, width, masks[0] if masks else 1  # MATLAB drops a last axis of 1
 
 
 def read_puppet_masks(path: Path) -> np.ndarray:
@@ -174,12 +156,7 @@ def read_puppet_masks(path: Path) -> np.ndarray:
     Raises:
         DataError: as `mask_shape`.
     """
-    height, width, count = mask_shape(path)
-    try:
-        stored = scipy.io.loadmat(str(path), variable_names=["part_mask"])["part_mask"]
-        masks = np.asarray(stored).reshape(height, width, count)
-    except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read as MAT (version 5): {error}") from error
+    masks = read_mat(path, "part_mask").reshape(mask_shape(path), order="F")
     return np.ascontiguousarray((masks != 0).transpose(2, 0, 1))
 
 

@@ -92,7 +92,7 @@ def add_outputs(
 
 
 def add_figures(page: Page, report: EvaluationReport) -> None:
-    """The table of images if single frames are scored, the one by category, what is said below it, and bars."""
+    """The table of images if single frames are scored, the one by category, sentences, and bars."""
     if report.windowed:
         header, row = image_table(report.spread())
         page.table(header, [row])
