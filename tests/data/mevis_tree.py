@@ -1,4 +1,4 @@
-"""A tiny MeViS: sentences about one and two objects, null frames, a video of one frame, no masks for valid."""
+"""A tiny MeViS: sentences about one and two objects, null frames, a one-frame video; valid without masks."""
 
 from __future__ import annotations
 

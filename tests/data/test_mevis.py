@@ -49,11 +49,12 @@ def test_the_referred_instance_is_a_union(tree: Path) -> None:
     assert two.target is not None and two.target.masks.shape == (1, 5, *SIZE)  # 14 is in no mask
     union = bars(12, range(5)) | bars(13, range(5))
     np.testing.assert_array_equal(two.target.masks[0].numpy(), union)
-    assert one.target is not None and one.target.referred == 0 and len(one.target.masks) == 2
-    np.testing.assert_array_equal(one.target.masks[0].numpy(), bars(13, range(5)))
-    np.testing.assert_array_equal(one.target.masks[1].numpy(), bars(12, range(5)))
+    assert one.target is not None and one.target.referred == 1 and len(one.target.masks) == 2
+    np.testing.assert_array_equal(one.target.masks[0].numpy(), bars(12, range(5)))
+    np.testing.assert_array_equal(one.target.masks[1].numpy(), bars(13, range(5)))
     assert one.target.visible is not None and one.target.visible.tolist() == [False, False, True, True, False]
-    assert never.target is not None and not never.target.masks[0].any() and len(never.target.masks) == 3
+    assert never.target is not None and not never.target.masks[2].any() and len(never.target.masks) == 3
+    assert never.target.referred == 2 and two.target.referred == 0
     assert stone.video == STILL
 
 
@@ -66,7 +67,8 @@ def test_training_windows(tree: Path) -> None:
     assert found == [(BIRDS, 0, 1), (BIRDS, 2, 2), (BIRDS, 3, 2)]
     sample = data.load_clip(2)[1]
     assert sample.expression == "the bird that enters" and sample.target is not None
-    np.testing.assert_array_equal(sample.target.masks[0].numpy(), bars(13, range(3, 5)))
+    np.testing.assert_array_equal(sample.target.masks[1].numpy(), bars(13, range(3, 5)))
+    assert sample.target.referred == 1
     long = load("mevis", split="train", root=tree, window=7)[0]
     assert long.target is not None and long.frame_names[-3:] == ("00004",) * 3
     assert torch.equal(long.target.masks[:, 4], long.target.masks[:, 6])

@@ -183,6 +183,13 @@ def test_train_and_evaluate_an_export(
     root = layout.make(shapes, tmp_path / "made")
     tiny.data.name, tiny.data.root, tiny.data.valid_split = name, str(root), valid
     tiny.train.steps, tiny.train.evaluate_every, tiny.inference.max_frames = 2, 2, 5
+    if name == "mevis":
+        tiny.data.valid_split = "valid"
+        with pytest.raises(
+            DataError, match="'valid' of mevis has no masks to evaluate against: choose another"
+        ):
+            train(tiny, out=tmp_path / "run")
+        tiny.data.valid_split = valid
     train(tiny, out=tmp_path / "run")
     report = run(str(tmp_path / "run"), data=name, root=str(root), split=valid, out=str(tmp_path / "out"))
     assert report.results[0].overall.count == len(load(name, split=valid, root=root))

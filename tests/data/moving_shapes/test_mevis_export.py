@@ -72,7 +72,9 @@ def test_masks_are_those_of_the_source(shapes: Path, mevis: Path) -> None:
         folder = shapes / "train/Annotations" / sample.video
         ids = np.stack([read_mask(folder / f"{name}.png") for name in record.frames])
         assert sample.target is not None
-        np.testing.assert_array_equal(sample.target.masks[0].numpy(), np.isin(ids, objects))
+        np.testing.assert_array_equal(
+            sample.target.masks[sample.target.referred].numpy(), np.isin(ids, objects)
+        )
     assert plural
 
 
