@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rvos_edu.postprocess import postprocess
+from rvos_edu.postprocess import mask_probabilities, postprocess
 
 
 def test_crops_the_padding_and_enlarges() -> None:
@@ -27,6 +27,17 @@ def test_axes_between_and_different_sizes() -> None:
         original_sizes=[(33, 57), (1, 1)],
     )
     assert [tuple(m.shape) for m in out] == [(3, 5, 33, 57), (3, 5, 1, 1)]
+
+
+@pytest.mark.parametrize("order", ["threshold-first", "resize-first"])
+def test_probabilities_are_what_is_cut_at_one_half(order: str) -> None:
+    logits = 3 * torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    sizes = {"padded_size": (16, 24), "sizes": [(16, 24), (9, 11)], "original_sizes": [(33, 57), (5, 7)]}
+    soft = mask_probabilities(logits, order=order, **sizes)  # type: ignore[arg-type]
+    hard = postprocess(logits, order=order, **sizes)  # type: ignore[arg-type]
+    assert [tuple(p.shape) for p in soft] == [(3, 33, 57), (3, 5, 7)]
+    assert all(torch.equal(p > 0.5, m) for p, m in zip(soft, hard, strict=True))
+    assert all(p.min() >= 0 and p.max() <= 1 for p in soft)
 
 
 def test_bfloat16_logits() -> None:

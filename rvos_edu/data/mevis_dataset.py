@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rvos_edu.data.dataset import ClipDataset, ClipKey, Transformation, read_clip
 from rvos_edu.data.mevis_masks import MaskDictionary
@@ -127,7 +128,7 @@ def _annotation_ids(where: str, about: dict[str, Any], split: str) -> tuple[int,
 class Mevis(ClipDataset):
     """One item per (clip, sentence); windows as in `VideoDataset`.
 
-    The first instance of a target is the union of what the sentence is about; the others are the other
+    The referred instance of a target is the union of what the sentence is about; the others are the other
     annotations of the video that the clip shows. Masks are decoded for the frames of a clip only.
 
     Args:
@@ -239,11 +240,16 @@ class Mevis(ClipDataset):
         known = self._found.annotations(record)
         masks = {a: self._masks.read(a, indices, size) for a in known}
         seen = [a for a in known if masks[a].any()]
-        shared: dict[tuple[int, ...], Target] = {}
-        for sentence in sentences:
-            wanted = self._referred(record, sentence)
-            if wanted not in shared:
+        stacks: dict[tuple[int, ...], Tensor] = {}  # by the annotations of its instances
+        found: dict[tuple[int, ...], Target] = {}
+        for wanted in {self._referred(record, sentence) for sentence in sentences}:
+            if len(wanted) == 1:
+                instances = tuple(sorted({*seen, *wanted}))
+                if instances not in stacks:
+                    stacks[instances] = torch.from_numpy(np.stack([masks[a] for a in instances]))
+                found[wanted] = Target(stacks[instances], instances.index(wanted[0]))
+            else:
                 union = np.logical_or.reduce([masks[a] for a in wanted])
                 others = [masks[a] for a in seen if a not in wanted]
-                shared[wanted] = Target(torch.from_numpy(np.stack([union, *others])), 0)
-        return [shared[self._referred(record, sentence)] for sentence in sentences]
+                found[wanted] = Target(torch.from_numpy(np.stack([union, *others])), 0)
+        return [found[self._referred(record, sentence)] for sentence in sentences]

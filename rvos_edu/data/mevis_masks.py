@@ -197,4 +197,6 @@ def _places(name: str, data: mmap.mmap, spans: list[tuple[int, int]]) -> list[An
             raise DataError(f"has damaged run lengths at frame number {frame}")
         if coco.area({"size": own, "counts": counts}):
             starts[frame], lengths[frame] = start, end - start
+        else:
+            decode_segmentation(item, (own[0], own[1]), where=f"at frame number {frame}")
     return [*(size or [0, 0]), starts, lengths]

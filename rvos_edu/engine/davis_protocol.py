@@ -108,7 +108,7 @@ def compete(probabilities: Sequence[np.ndarray], ids: Sequence[int]) -> np.ndarr
         probabilities: float [T, H, W] per object.
         ids: of the objects.
     """
-    best = np.full(probabilities[0].shape, BACKGROUND, np.float32)
+    best = np.full(probabilities[0].shape, BACKGROUND, probabilities[0].dtype)
     found = np.zeros(best.shape, np.uint8)
     for values, number in zip(probabilities, ids, strict=True):
         wins = (values >= 0.5) & (values > best)

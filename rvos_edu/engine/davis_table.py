@@ -1,4 +1,4 @@
-"""The table of Ref-DAVIS17's own protocol, as rows and as text; the two ways to score have their own columns."""
+"""The table of Ref-DAVIS17's own protocol, as rows and as text; each way to score has its own columns."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from rvos_edu.config import (
     TextEncoderConfig,
 )
 from rvos_edu.data import ClipDataset, GroupedClips, layout_of, load, train_transform
-from rvos_edu.errors import CheckpointError, ConfigError, RVOSError
+from rvos_edu.errors import CheckpointError, ConfigError, DataError, RVOSError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
     CONFIG_FILE,
@@ -136,8 +136,19 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
 
 
 def validation_videos(config: AnyExperiment) -> ClipDataset:
-    """The valid split: whole videos, or windows where the dataset annotates single frames."""
-    return load_split(config.data, config.data.valid_split)
+    """The valid split: whole videos, or windows where the dataset annotates single frames.
+
+    Raises:
+        DataError: if its masks are not public.
+    """
+    split = config.data.valid_split
+    dataset = load_split(config.data, split)
+    if dataset.clips and dataset.load_places(0, [0])[0].target is None:
+        raise DataError(
+            f"the split {split!r} of {config.data.name} has no masks to evaluate against: choose another "
+            "data.valid_split, or set train.evaluate_every to 0"
+        )
+    return dataset
 
 
 def load_split(data: DataConfig, split: str, *, window: int | None = None) -> ClipDataset:

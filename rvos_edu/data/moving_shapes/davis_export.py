@@ -1,8 +1,8 @@
 """Moving Shapes as the pieces of Ref-DAVIS17 that its owners publish, and converted into its layout.
 
-Frames are numbered from 0, every object has a sentence per annotator slot (the slots of the first frame
-say nothing about time where they can), a rim of void pixels surrounds the objects, three sequences are misspelt
-in the texts, and the files of the second annotator are Latin-1.
+Frames are numbered from 0, every object has a sentence per annotator slot (those of the first frame
+say nothing about time where they can), a rim of void pixels surrounds the objects, three sequences are
+misspelt in the texts, and the files of the second annotator are Latin-1.
 """
 
 from __future__ import annotations
