@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -252,7 +253,8 @@ def _targets(ids: np.ndarray | None, objects: list[int | None], *, void: int | N
     """Masks of all instances in the clip by sorted id, shared by the sentences; ids uint8 [T, H, W]."""
     if ids is None:
         return [None] * len(objects)
-    seen = [int(v) for v in np.flatnonzero(np.bincount(ids.ravel(), minlength=256)) if v and v != void]
+    counts = Image.fromarray(ids.reshape(-1, ids.shape[-1])).histogram()  # faster than np.bincount
+    seen = [value for value in range(1, 256) if counts[value] and value != void]
     shared: dict[tuple[int, ...], Tensor] = {}
     targets: list[Target | None] = []
     for wanted in objects:

@@ -188,4 +188,4 @@ def _smooth(frames: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _nearest(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(masks.to(torch.uint8), size=size, mode="nearest-exact").bool()
+    return F.interpolate(masks.view(torch.uint8), size=size, mode="nearest-exact").view(torch.bool)
