@@ -93,8 +93,16 @@ def segment(options: argparse.Namespace) -> int:
     from rvos_edu.engine.segment_output import verdict
 
     out = Path(options.out or f"runs/segment-{Path(options.video).stem}")
-    voting = False if options.no_voting else None
-    result = run(options.model, options.video, options.sentence, out=out, voting=voting, progress=True)
+    result = run(
+        options.model,
+        options.video,
+        options.sentence,
+        out=out,
+        voting=False if options.no_voting else None,
+        align_threshold=options.align_threshold,
+        align_filter=False if options.no_alignment else None,
+        progress=True,
+    )
     frames, height, width = result.masks.shape
     print(f"{frames} frames of {height}x{width}, query {result.query} chosen for {result.expression!r}")
     if result.aligned is not None:
@@ -168,6 +176,10 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
             "rvos-edu evaluate --model nano-mttr --seeds 101 102 103",
             "rvos-edu evaluate --model nano-r2vos --seeds 101 --limit 50",
             "rvos-edu evaluate --model runs/level1 --level 1 --split valid --limit 50",
+            "rvos-edu evaluate --model runs/paper --data refer-youtube-vos --root data/ytvos --split valid",
+            "",
+            "a split without masks gives areas and submission.zip for its server (Refer-YouTube-VOS valid:",
+            "22,046 PNG), and R if data_scripts/make_r2_youtube_vos.py has made false pairs",
         ],
     )
     flag = argparse.BooleanOptionalAction
@@ -193,6 +205,7 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
         examples=[
             'rvos-edu segment clip.mp4 "the red circle moving left"',
             'rvos-edu segment clip.mp4 "the red circle" --model nano-r2vos',
+            'rvos-edu segment clip.mp4 "the red circle" --model nano-r2vos --align-threshold 0.9',
             'rvos-edu segment frames/ "the small star" --model runs/level1 --out runs/star --no-voting',
         ],
     )
@@ -201,6 +214,15 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--model", default="nano-mttr", help="shipped name or folder (%(default)s)")
     parser.add_argument("--out", help="folder of overlay, masks and votes (runs/segment-<name of the video>)")
     parser.add_argument("--no-voting", action="store_true", help="choose in each frame anew (no TSVS)")
+    parser.add_argument(
+        "--align-threshold",
+        type=float,
+        metavar="P",
+        help="R2-VOS: reject the sentence if p(does not match) is P or more (default: the preset's)",
+    )
+    parser.add_argument(
+        "--no-alignment", action="store_true", help="R2-VOS: keep the masks of a sentence that does not fit"
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rvos_edu.config import R2VOSExperimentConfig
 from rvos_edu.data import collate, eval_transform
+from rvos_edu.engine.diagnosis import share_on_object
 from rvos_edu.engine.inference import Geometry, enlarge
 from rvos_edu.models import R2VOS
 from rvos_edu.structures import GroundingMaps, R2VOSOutput, VideoSample
@@ -62,9 +63,10 @@ def share_on(picture: GroundingPicture, masks: NDArray[np.bool_]) -> ObjectShare
     size = (masks.shape[1], masks.shape[2])
     looks = enlarge_map(picture.words_to_pixels.mean(0), size)
     lengths = enlarge_map(picture.strength, size)
+    attention, pixels = share_on_object(looks, masks)
     return ObjectShare(
-        pixels=float(masks.mean()),
-        attention=float(looks[masks].sum() / looks.sum()),
+        pixels=pixels,
+        attention=attention,
         strength=float(lengths[masks].mean() / lengths[~masks].mean()),
     )
 

@@ -26,7 +26,7 @@ from rvos_edu.engine.outputs import check_replaceable
 from rvos_edu.engine.segment_output import MARKER, write_result
 from rvos_edu.engine.spool import MaskSpool, collect, encode, nearest
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.models import VideoModel
+from rvos_edu.models import R2VOS, VideoModel
 from rvos_edu.nn.text_encoder import clean
 from rvos_edu.structures import Segmentation, VideoSample
 
@@ -41,6 +41,8 @@ def segment(
     config: AnyExperiment | None = None,
     max_frames: int | None = None,
     overlap: int | None = None,
+    align_threshold: float | None = None,
+    align_filter: bool | None = None,
     progress: bool = False,
 ) -> Segmentation:
     """Find the object that a sentence names in a video.
@@ -56,16 +58,21 @@ def segment(
         voting: one query for the whole video (TSVS); False: each frame's best query. Default: the preset's.
         config: settings of resizing and inference; default: those of the model's preset.
         max_frames, overlap: longest single window, frames that windows share; default: the preset's.
+        align_threshold: R2-VOS: from which probability of "does not match" on the sentence does not fit, and
+            the masks are emptied; default: the preset's.
+        align_filter: R2-VOS: whether they are emptied then; default: the preset's.
         progress: show a bar.
 
     Raises:
         DataError: no such video, damaged or empty video, an empty or too long sentence, other files in `out`.
-        ConfigError: an impossible window.
+        ConfigError: an impossible window; settings of 1(A) for a model that does not say whether a sentence
+            fits, or a `config` without them for one that does.
     """
     if out is not None:
         check_replaceable(out, marker=MARKER)
     network, preset = load_model(model)
     settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
+    _settle_alignment(network, settings.inference, threshold=align_threshold, wanted=align_filter)
     source, sentence = open_frames(frames), clean(expression)
     reader = _Reader(network, network.text_encoder.tokenize([sentence]), settings, source)
     voted = settings.inference.voting
@@ -211,6 +218,28 @@ class _Reader:
             )
             spool.append(encode(masks[0].numpy()))
         return seen.probabilities[seen.window.skipped : end, seen.queries]
+
+
+def _settle_alignment(
+    model: VideoModel, inference: InferenceConfig, *, threshold: float | None, wanted: bool | None
+) -> None:
+    """Put what was asked for into the settings; an MTTR's settings would switch 1(A) off without a word."""
+    if not isinstance(inference, R2VOSInferenceConfig):
+        if isinstance(model, R2VOS):
+            raise ConfigError(
+                "this config is one of MTTR: it does not say from which probability on R2-VOS rejects a "
+                "sentence. Take one of R2-VOS (such as nano-r2vos), or none: then it is the model's own"
+            )
+        if threshold is not None or wanted is not None:
+            raise ConfigError(
+                "align_threshold and align_filter are for R2-VOS: this model does not say whether a "
+                "sentence fits (try nano-r2vos)"
+            )
+        return
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ConfigError(f"align_threshold must be a probability, in 0..1, got {threshold:g}")
+    inference.align_threshold = inference.align_threshold if threshold is None else threshold
+    inference.align_filter = inference.align_filter if wanted is None else wanted
 
 
 def _settings(

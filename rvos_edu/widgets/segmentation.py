@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rvos_edu.engine.segment import segment
+from rvos_edu.engine.segment_output import verdict
 from rvos_edu.errors import RVOSError
-from rvos_edu.models import MTTR
+from rvos_edu.models import VideoModel
 from rvos_edu.viz import Figure, film_strip
 from rvos_edu.widgets.explorer import explorer
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from ipywidgets import VBox
 
 
-def segmentation_figure(model: MTTR, frames: np.ndarray, expression: str, *, count: int = 4) -> Figure:
-    """Up to `count` frames with the masks that the sentence finds.
+def segmentation_figure(model: VideoModel, frames: np.ndarray, expression: str, *, count: int = 4) -> Figure:
+    """Up to `count` frames with the masks that the sentence finds, and the verdict of R2-VOS above them.
 
     Args:
         model: trained.
@@ -30,10 +31,11 @@ def segmentation_figure(model: MTTR, frames: np.ndarray, expression: str, *, cou
         DataError: for an empty or too long sentence.
     """
     result = segment(model, frames, expression)
-    return film_strip(frames, result.masks, title=result.expression, count=count)
+    said = f" ({verdict(result)})" if result.aligned is not None else ""
+    return film_strip(frames, result.masks, title=result.expression + said, count=count)
 
 
-def segmentation_widget(model: MTTR, frames: np.ndarray, expression: str) -> VBox:
+def segmentation_widget(model: VideoModel, frames: np.ndarray, expression: str) -> VBox:
     """A text field and a button above the picture of `segmentation_figure`.
 
     A sentence that cannot be read is explained above the picture, which stays. The model runs once per

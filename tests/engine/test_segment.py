@@ -150,6 +150,33 @@ def test_threshold_and_filter_are_those_of_the_settings(frames: np.ndarray) -> N
     )
 
 
+def test_threshold_and_filter_as_arguments_go_before_the_settings(frames: np.ndarray) -> None:
+    model = Judging(*[2.0] * 9)  # p = 0.88 in every window
+    kept = segment(model, frames, "object two", config=JUDGING, align_threshold=0.9)
+    assert kept.aligned and kept.masks.any()
+    strict = segment(model, frames, "object two", config=JUDGING, align_threshold=0.0)
+    assert strict.rejected and not strict.masks.any()
+    off = segment(model, frames, "object two", config=JUDGING, align_filter=False)
+    assert (off.aligned, off.rejected) == (False, False) and off.masks.any()
+    assert (JUDGING.inference.align_threshold, JUDGING.inference.align_filter) == (0.5, True)  # untouched
+
+
+def test_settings_of_alignment_for_the_wrong_model_or_out_of_range(frames: np.ndarray) -> None:
+    for options in ({"align_threshold": 0.9}, {"align_filter": False}):
+        with pytest.raises(
+            ConfigError, match="are for R2-VOS: this model does not say whether a sentence fits"
+        ):
+            segment(ColourModel(), frames, "object one", **options)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"align_threshold must be a probability, in 0..1, got 50"):
+        segment(Judging(0.0), frames, "object one", config=JUDGING, align_threshold=50)
+
+
+def test_a_config_of_mttr_does_not_switch_the_filter_of_r2vos_off(frames: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="this config is one of MTTR: it does not say"):
+        segment(tiny_r2vos(), frames, "the red circle", config=CONFIG, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_judgement_by_hand() -> None:
     settings = R2VOSInferenceConfig()
     assert judge([np.log(3.0)], settings) == (pytest.approx(0.75), False)

@@ -222,6 +222,16 @@ def test_masks_are_those_of_predict(hidden_root: Path, tmp_path: Path) -> None:
             )
 
 
+def test_a_submission_to_mevis_has_no_folder_above_the_videos(hidden_root: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(hidden_root, tmp_path / "mevis")
+    shutil.copy(root / "meta_expressions" / "valid" / "meta_expressions.json", root / "valid")
+    data, form = VideoDataset(root, split="valid"), submission_format("mevis")
+    _, report = write_submission(tiny_model(), data, tmp_path / "s.zip", form, config=SMALL, progress=False)
+    assert report.ok and report.data == "mevis" and report.found["PNG"] == 20
+    first = f"{data.records[0].video}/0/{data.records[0].frames[0]}.png"
+    assert next(iter(stored(tmp_path / "s.zip"))) == first
+
+
 def test_evaluate_writes_a_submission_and_says_what_it_cannot_measure(
     hidden_root: Path, command: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.engine import segment as module
 from rvos_edu.models import MTTR
+from rvos_edu.viz import Figure
 from rvos_edu.widgets import segmentation
 from rvos_edu.widgets.segmentation import segmentation_figure, segmentation_widget
 from tests.engine.conftest import text_encoder, tiny, tree
+from tests.tiny import tiny_r2vos
 
 pytest.importorskip("ipywidgets")
 __all__ = ["text_encoder", "tiny", "tree"]  # fixtures
@@ -72,3 +74,25 @@ def test_a_bad_sentence_is_explained(model: MTTR) -> None:
 def test_the_figure_has_a_picture_per_frame(model: MTTR) -> None:
     figure = segmentation_figure(model, FRAMES, "the red square")
     assert [axes.get_title() for axes in figure.axes] == ["frame 0", "frame 1", "frame 2"]
+    assert _title(figure) == "the red square"  # MTTR gives no verdict
+
+
+def _title(figure: Figure) -> str:
+    return figure.get_suptitle().replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "said"),
+    [(1.0, "(the sentence fits: p(does not match) "), (0.0, "(sentence rejected: p(does not match) ")],
+)
+def test_the_verdict_of_r2vos_stands_above_the_pictures(
+    threshold: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = R2VOSExperimentConfig()
+    config.data.short_side, config.data.max_side = 32, 48
+    config.inference.align_threshold = threshold
+    monkeypatch.setattr(module, "load_model", lambda model: (model, config))
+    title = _title(segmentation_figure(tiny_r2vos(), FRAMES, "the red circle"))
+    assert title.startswith(f"the red circle {said}")
+    widget = segmentation_widget(tiny_r2vos(), FRAMES, "the red circle")
+    assert bytes(widget.children[2].value).startswith(b"\x89PNG")

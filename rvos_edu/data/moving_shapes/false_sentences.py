@@ -27,6 +27,10 @@ def random_pairs(
 ) -> PairList:
     """Each sentence is asked of the next video of a shuffled ring that it is false of.
 
+    Two videos that have the same words may ask them of the same third one: such a question then counts twice
+    (20 to 49 times in a split of 200 videos). To drop one would change figures that are published with the
+    shipped weights.
+
     A sentence that is true of every video ("the leftmost object") makes room for another one of its video.
     """
     others = ring([r.video for r in records], split=split, seed=seed)
