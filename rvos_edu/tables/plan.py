@@ -13,8 +13,9 @@ import torch
 
 from rvos_edu.config import AnyExperiment, ExperimentConfig
 from rvos_edu.data import layout_of
+from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS
 from rvos_edu.data.r2_pairs import pairs_file
-from rvos_edu.data.registry import MOVING_SHAPES, R2_YOUTUBE_VOS, REFER_YOUTUBE_VOS
+from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES, REFER_YOUTUBE_VOS
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.models.pretrained import CONFIG_FILE
 from rvos_edu.presets import load_config
