@@ -9,6 +9,7 @@ from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.layout import Layout, Source
 
 MOVING_SHAPES = "moving-shapes"
+REFER_YOUTUBE_VOS = "refer-youtube-vos"
 SOURCES = (
     Source(
         "frames, masks and sentences",
@@ -34,7 +35,7 @@ def open_videos(
 LAYOUTS = (
     Layout(MOVING_SHAPES, "Moving Shapes", ("train", "valid", "test"), open_videos, check_videos),
     Layout(
-        "refer-youtube-vos",
+        REFER_YOUTUBE_VOS,
         "Refer-YouTube-VOS",
         ("train", "valid"),
         open_videos,
