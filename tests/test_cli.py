@@ -65,7 +65,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "--limit", "few"], "'few'"),
         (["segment", "clip.mp4"], "sentence"),
         (["data", "make"], "--root"),
-        (["data", "make", "mevis", "--root", "x"], "'mevis'"),
+        (["data", "make", "mevis", "--root", "x", "--train", "few"], "'few'"),
     ],
 )
 def test_wrong_arguments_give_one_line(

@@ -73,10 +73,10 @@ def prepare(
         done = is_unpacked(archive, root)
         count = unpack(archive, root)
         tell(f"{archive}: unpacked before" if done else f"{archive}: {count} files unpacked into {root}")
-    if not root.is_dir():
-        raise DataError(f"{root} does not exist: get the data first, then give its folder, or --archives")
     if text := convert():
         tell(text)
+    if not root.is_dir():
+        raise DataError(f"{root} does not exist: get the data first, then give its folder, or --archives")
     for layout in layouts:
         _verify(layout, root, found, tell)
         _count_and_index(layout, root, found, tell)

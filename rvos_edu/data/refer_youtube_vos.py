@@ -15,6 +15,8 @@ from typing import Any
 from rvos_edu.data.reading import check_plain_name, read_json, repeated_keys
 from rvos_edu.errors import DataError, SplitError
 
+_TWICE = object()  # stands for a video that a file lists more than once
+
 
 @dataclass(frozen=True)
 class ExpressionRecord:
@@ -72,7 +74,10 @@ def read_split(
     _check_root(root, split)
     path = expressions_file(root, split)
     videos = read_videos(path)
+<<<<<<< HEAD
     twice = repeated_keys(videos)
+=======
+>>>>>>> i5-images
     test = expressions_file(root, "test")
     if split == "valid" and test.is_file():
         of_test = read_videos(test)
@@ -85,6 +90,7 @@ def read_split(
         videos = {v: about for v, about in videos.items() if v in chosen}
     if not videos:
         raise DataError(f"{path} leaves no videos for the split {split!r}")
+<<<<<<< HEAD
     return read_records(path, videos, skip=skip, bad=bad, twice=twice)
 
 
@@ -100,9 +106,17 @@ def read_records(
 
     `twice`: ids that the file has more than once, which is an error.
     """
+=======
+    return read_records(path, videos, skip=skip, bad=bad)
+
+
+def read_records(
+    path: Path, videos: dict[str, Any], *, skip: frozenset[str], bad: dict[str, str] | None
+) -> list[VideoRecord]:
+    """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`."""
+>>>>>>> i5-images
     read = _Reader(path, skip, bad)
-    found = (read.video(v, videos[v], twice=v in twice) for v in sorted(videos))
-    return [record for record in found if record is not None]
+    return [record for video in sorted(videos) if (record := read.video(video, videos[video]))]
 
 
 def missing_files(root: str | Path, split: str, records: list[VideoRecord]) -> list[Path]:
@@ -166,7 +180,8 @@ def read_videos(path: Path) -> dict[str, Any]:
         raise DataError(f'{path} must hold {{"videos": {{id: {{"expressions", "frames"}}}}}}')
     if "videos" in repeated_keys(content):
         raise DataError(f'{path} holds "videos" more than once')
-    return videos
+    twice = repeated_keys(videos)
+    return {video: _TWICE if video in twice else about for video, about in videos.items()}
 
 
 @dataclass(frozen=True)
@@ -177,12 +192,10 @@ class _Reader:
     skip: frozenset[str]
     bad: dict[str, str] | None
 
-    def video(self, video: str, about: Any, *, twice: bool) -> VideoRecord | None:
+    def video(self, video: str, about: Any) -> VideoRecord | None:
         if video in self.skip:
             return None
         try:
-            if twice:
-                raise DataError(f"{self.path} lists the video {video!r} more than once")
             frames, expressions = _video(self.path, video, about)
         except DataError as error:
             self._wrong(video, error)
@@ -214,6 +227,8 @@ class _Reader:
 
 def _video(path: Path, video: str, about: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     check_plain_name(path, "video id", video)
+    if about is _TWICE:
+        raise DataError(f"{path} lists the video {video!r} more than once")
     if not isinstance(about, dict):
         raise DataError(f"{path}: video {video!r} must be an object with expressions and frames")
     if twice := repeated_keys(about):

@@ -186,6 +186,13 @@ def test_made_in_every_layout(name: str, tmp_path: Path, capsys: pytest.CaptureF
     assert "made" in capsys.readouterr().err
 
 
+def test_unknown_layouts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("make", "check", "index"):
+        assert main(["data", command, "refcocoo", "--root", str(tmp_path / "made")]) == 2
+        assert "unknown dataset 'refcocoo'; did you mean 'refcoco'?" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_index_says_what_is_wrong(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "train/JPEGImages" / LONG / "00015.jpg").unlink()
     line = ["data", "index", NAME, "--root", str(tree)]
