@@ -17,7 +17,6 @@ from torch import Tensor
 
 from rvos_edu.data.dataset import ClipDataset, ClipKey, Transformation, read_clip
 from rvos_edu.data.mevis_masks import MaskDictionary
-from rvos_edu.data.reading import repeated_keys
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
     VideoRecord,
@@ -80,7 +79,7 @@ def read_mevis(
     path = sentences_file(root, split)
     videos = read_videos(path)
     plain = {video: _without_objects(about) for video, about in videos.items()}
-    records = read_records(path, plain, skip=skip, bad=bad, twice=repeated_keys(videos))
+    records = read_records(path, plain, skip=skip, bad=bad)
     referred: dict[tuple[str, str], tuple[int, ...] | None] = {}
     kept = []
     for record in records:

@@ -74,10 +74,6 @@ def read_split(
     _check_root(root, split)
     path = expressions_file(root, split)
     videos = read_videos(path)
-<<<<<<< HEAD
-    twice = repeated_keys(videos)
-=======
->>>>>>> i5-images
     test = expressions_file(root, "test")
     if split == "valid" and test.is_file():
         of_test = read_videos(test)
@@ -90,23 +86,6 @@ def read_split(
         videos = {v: about for v, about in videos.items() if v in chosen}
     if not videos:
         raise DataError(f"{path} leaves no videos for the split {split!r}")
-<<<<<<< HEAD
-    return read_records(path, videos, skip=skip, bad=bad, twice=twice)
-
-
-def read_records(
-    path: Path,
-    videos: dict[str, Any],
-    *,
-    skip: frozenset[str],
-    bad: dict[str, str] | None,
-    twice: frozenset[str] = frozenset(),
-) -> list[VideoRecord]:
-    """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`.
-
-    `twice`: ids that the file has more than once, which is an error.
-    """
-=======
     return read_records(path, videos, skip=skip, bad=bad)
 
 
@@ -114,7 +93,6 @@ def read_records(
     path: Path, videos: dict[str, Any], *, skip: frozenset[str], bad: dict[str, str] | None
 ) -> list[VideoRecord]:
     """Checked records of what `read_videos` found in a file, by id; arguments and errors as `read_split`."""
->>>>>>> i5-images
     read = _Reader(path, skip, bad)
     return [record for video in sorted(videos) if (record := read.video(video, videos[video]))]
 

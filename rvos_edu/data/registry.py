@@ -20,11 +20,7 @@ from rvos_edu.data.layout import Layout
 from rvos_edu.data.mevis import LAYOUT as MEVIS
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_layout import LAYOUT as R2_LAYOUT
-<<<<<<< HEAD
 from rvos_edu.data.ref_davis import LAYOUT as REF_DAVIS17
-=======
-from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS as R2_YOUTUBE_VOS
->>>>>>> i5-images
 from rvos_edu.data.refcoco_layout import LAYOUTS as IMAGE_LAYOUTS
 from rvos_edu.data.refcoco_layout import MOVING_SHAPES_IMAGES, REFCOCO_JOINT, images_name
 from rvos_edu.data.refer_youtube_vos_layout import LAYOUTS as VIDEO_LAYOUTS
