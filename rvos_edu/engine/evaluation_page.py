@@ -41,7 +41,8 @@ def write_page(
         for name, scores in (("best", ranked[::-1]), ("worst", ranked))
     }
     page.heading("Best and worst clips")
-    page.figure(clip_grid(dict(groups)), "Each row: one sentence and the mask of the voted query.")
+    figure = clip_grid(dict(groups), count=1 if report.windowed else 4)
+    page.figure(figure, "Each row: one sentence and the mask of the voted query.")
     page.write(path)
 
 
@@ -55,6 +56,8 @@ def add_figures(page: Page, report: EvaluationReport) -> None:
     page.table(["category", "expressions", *(name for _, name, _ in COLUMNS)], rows, total=total)
     if lines := sentences(report):
         page.points(lines)
+    if report.windowed:
+        return  # nothing to compare: with one frame there is no vote, and categories are unknown
     groups = {**report.results[0].categories, "all": report.results[0].overall}
     spread = report.spread()
     keys = {name: "overall" if name == "all" else f"category.{name}" for name in groups}
@@ -81,6 +84,7 @@ def clip_picture(
         truth=truth[referred],
         expression=score.expression,
         caption=f"J&F {100 * score.jf:.1f}{category}, video {score.video}",
+        names=() if len(sample.annotated) > 1 else (sample.frame_names[sample.annotated[0]],),
     )
 
 

@@ -204,4 +204,5 @@ def test_training_and_both_evaluations(
         assert int(images) == len(windows(name, root, window=4)) == figures["images.count"].mean
         assert cells[0] == f"{figures['images.mean_average_precision'].mean:.1f}"
         assert not any("mAP " in line or "late" in line for line in lines[5:])
-        assert "<td>" in (out / "index.html").read_text() and "mAP_best" in (out / "index.html").read_text()
+        page = (out / "index.html").read_text()
+        assert "mAP_best" in page and page.count("data:image/png;base64,") == 1
