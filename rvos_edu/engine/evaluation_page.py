@@ -41,7 +41,7 @@ def write_page(
         for name, scores in (("best", ranked[::-1]), ("worst", ranked))
     }
     page.heading("Best and worst clips")
-    figure = clip_grid(dict(groups), count=1 if report.windowed else 4)
+    figure = clip_grid(dict(groups), count=2 if report.windowed else 4)
     page.figure(figure, "Each row: one sentence and the mask of the voted query.")
     page.write(path)
 
