@@ -72,7 +72,10 @@ def read_split(
         SplitError: for an unknown split.
     """
     if split not in SPLITS:
-        raise SplitError(f"unknown split {split!r} of a2d-sentences; expected one of {', '.join(SPLITS)}")
+        raise SplitError(
+            f"unknown split {split!r} of a2d-sentences; expected train or test (there is no other: "
+            "for training set data.valid_split to test, as published, or train.evaluate_every to 0)"
+        )
     if not root.is_dir():
         raise DataError(
             f"the dataset folder {root} does not exist; expected Release/ and text_annotations/ in it"

@@ -47,7 +47,8 @@ def write_page(
     if report.hidden:
         add_outputs(page, report.results[0].outputs, model=model, dataset=dataset, config=config)
     else:
-        add_best_and_worst(page, report.results[0].expressions, model=model, dataset=dataset, config=config)
+        scores, frames = report.results[0].expressions, 2 if report.windowed else 4
+        add_best_and_worst(page, scores, model=model, dataset=dataset, config=config, frames=frames)
     page.write(path)
 
 
@@ -58,8 +59,9 @@ def add_best_and_worst(
     model: VideoModel,
     dataset: ClipDataset,
     config: AnyExperiment,
+    frames: int = 4,
 ) -> None:
-    """Pictures of the clips with the highest and the lowest J&F."""
+    """Pictures of the clips with the highest and the lowest J&F, `frames` of each."""
     ranked = sorted(scores, key=lambda score: score.jf)
     groups = {
         name: [
@@ -69,7 +71,8 @@ def add_best_and_worst(
         for name, group in (("best", ranked[::-1]), ("worst", ranked))
     }
     page.heading("Best and worst clips")
-    page.figure(clip_grid(dict(groups)), "Each row: one sentence and the mask of the voted query.")
+    figure = clip_grid(dict(groups), count=frames)
+    page.figure(figure, "Each row: one sentence and the mask of the voted query.")
 
 
 def add_outputs(
@@ -101,6 +104,8 @@ def add_figures(page: Page, report: EvaluationReport) -> None:
     page.table(["category", "expressions", *(name for _, name, _ in COLUMNS)], rows, total=total)
     if lines := sentences(report):
         page.points(lines)
+    if report.windowed:
+        return  # nothing to compare: with one frame there is no vote, and categories are unknown
     groups = {**report.results[0].categories, "all": report.results[0].overall}
     spread = report.spread()
     keys = {name: "overall" if name == "all" else f"category.{name}" for name in groups}
@@ -127,6 +132,7 @@ def clip_picture(
         truth=truth[referred],
         expression=score.expression,
         caption=f"J&F {100 * score.jf:.1f}{category}, video {score.video}",
+        names=() if len(sample.annotated) > 1 else (sample.frame_names[sample.annotated[0]],),
     )
 
 

@@ -49,6 +49,7 @@ class ClipPicture:
         truth: bool [T, H, W] or None.
         expression: the sentence.
         caption: a few words below it, such as "J&F 92.1, motion".
+        names: of the T frames; default: their numbers within the clip.
     """
 
     frames: NDArray[np.uint8]
@@ -56,6 +57,7 @@ class ClipPicture:
     truth: NDArray[np.bool_] | None
     expression: str
     caption: str = ""
+    names: Sequence[str] = ()
 
 
 def overlay(
@@ -252,7 +254,8 @@ def clip_grid(
         chosen = spread(len(clip.frames), count)
         for axes, t in zip(row[1:], chosen, strict=False):
             show(axes, clip.frames[t], masks[t], None if true is None else true[t])
-            axes.set_title(f"frame {t}", pad=2, fontsize=8, color="#555555")
+            name = clip.names[t] if clip.names else str(t)
+            axes.set_title(f"frame {name}", pad=2, fontsize=8, color="#555555")
         for axes in row[1 + len(chosen) :]:
             axes.remove()
     legend(figure, truth=any(clip.truth is not None for _, clip in clips))

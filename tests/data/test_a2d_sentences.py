@@ -185,9 +185,7 @@ def test_a_window_is_needed(root: Path) -> None:
 
 
 def test_unknown_split(root: Path) -> None:
-    with pytest.raises(
-        SplitError, match="unknown split 'valid' of a2d-sentences; expected one of train, test"
-    ):
+    with pytest.raises(SplitError, match="unknown split 'valid' of a2d-sentences; expected train or test"):
         load("a2d-sentences", root=root, split="valid", window=4)
 
 

@@ -78,8 +78,8 @@ def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(DataError, match="unknown dataset 'zzz'; Known: moving-shapes, refer-youtube-vos"):
         load("zzz", split="train")
     assert dataset_names() == [
-        *["moving-shapes", "refer-youtube-vos", "ref-davis17", "mevis"],
-        *["r2-youtube-vos", "moving-shapes-images"],
+        *["moving-shapes", "refer-youtube-vos", "ref-davis17", "mevis", "r2-youtube-vos"],
+        *["a2d-sentences", "jhmdb-sentences", "moving-shapes-images"],
         *["refcoco", "refcoco+", "refcocog", "refcoco-joint"],
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rvos_edu.data.windows import window_indices, window_starts
+from rvos_edu.data.windows import centre_indices, window_indices, window_starts
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,20 @@ def test_every_frame_is_covered_and_only_the_last_window_overlaps(length: int, w
 def test_impossible_numbers(length: int, window: int | None) -> None:
     with pytest.raises(ValueError, match=f"got {length} and {window}"):
         window_starts(length, window)
+
+
+@pytest.mark.parametrize(
+    ("centre", "window", "indices"),
+    [
+        (4, 1, (4,)),
+        (4, 4, (2, 3, 4, 5)),
+        (4, 5, (2, 3, 4, 5, 6)),
+        (0, 4, (0, 0, 0, 1)),
+        (9, 5, (7, 8, 9, 9, 9)),
+        (1, 24, (*[0] * 11, *range(10), 9, 9, 9)),
+    ],
+)
+def test_windows_around_a_frame(centre: int, window: int, indices: tuple[int, ...]) -> None:
+    """Ten frames; the centre is always at place window // 2, as the published loader has it."""
+    assert centre_indices(centre, 10, window) == indices
+    assert len(indices) == window and indices[window // 2] == centre
