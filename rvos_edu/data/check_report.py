@@ -42,12 +42,13 @@ class SplitReport:
     bad: dict[str, str] = field(default_factory=dict)
     refs: int | None = None
 
-    def surprises(self, expected: Mapping[str, int]) -> list[str]:
-        """A sentence if the counts are not the published ones."""
+    def surprises(self, expected: Mapping[str, int], *, images: bool = False) -> list[str]:
+        """A sentence if the counts are not the published ones; `images`: its clips are single images."""
         found = {what: getattr(self, what) for what in expected}
         if found == dict(expected):
             return []
-        ours = " and ".join(f"{number} {what}" for what, number in found.items())
+        names = {"videos": "images"} if images else {}
+        ours = " and ".join(f"{number} {names.get(what, what)}" for what, number in found.items())
         theirs = " and ".join(str(number) for number in expected.values())
         return [f"found {ours}, the published split has {theirs}"]
 
