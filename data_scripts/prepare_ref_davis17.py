@@ -8,9 +8,9 @@
     python data_scripts/prepare_ref_davis17.py --root datasets/ref_davis17
 
 The first two convert the published pieces into ROOT, once (archives are unpacked into ROOT-pieces first); the
-last only looks at what is there. Prints where the data are published and under which terms, looks at every file,
-counts against the papers, builds the index, and writes ROOT/prepare-report.txt. Safe to interrupt and to run
-again.
+last only looks at what is there. Prints where the data are published and under which terms, looks at every
+file, counts against the papers, builds the index, and writes ROOT/prepare-report.txt. Safe to interrupt and
+to run again.
 """
 
 from __future__ import annotations

@@ -33,10 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="also write the form of MDETR and ReferFormer")
     options = parser.parse_args(arguments)
     try:
+        said = []
         for archive in options.archives:
-            unpack(archive, options.root)
+            count = unpack(archive, options.root)
+            said.append(f"{archive}: {count} files unpacked" if count else f"{archive}: unpacked before")
+        options.archives = []  # which datasets there are is known only now
         names = [name for name in REFERENCES if (options.root / name).is_dir()] or list(REFERENCES)
-        code = run_script(names, options)
+        code = run_script(names, options, convert=lambda: "\n".join(said))
         if options.json and code == 0:
             for name in names:
                 write_all(options.root, layout_of(name))

@@ -52,7 +52,7 @@ def check(
             report = _with_ceiling(report, folder, ceiling_videos)
         splits.append(report)
         problems += [f"{split}: {text}" for text in report.problems]
-        surprises = report.surprises(layout.expected.get(split, {}))
+        surprises = report.surprises(layout.expected.get(split, {}), images=layout.images)
         notes += [f"{split}: {text}" for text in [*report.notes, *surprises]]
     return CheckReport(name, folder, splits, problems, notes, layout.expected, layout.images)
 

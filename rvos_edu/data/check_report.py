@@ -42,13 +42,15 @@ class SplitReport:
     bad: dict[str, str] = field(default_factory=dict)
     refs: int | None = None
 
-    def surprises(self, expected: Mapping[str, int]) -> list[str]:
-        """A sentence if the counts are not the published ones."""
+    def surprises(self, expected: Mapping[str, int], *, images: bool = False) -> list[str]:
+        """A sentence if the counts are not the published ones; `images`: its clips are single images."""
         found = {what: getattr(self, what) for what in expected}
         if found == dict(expected):
             return []
-        ours = _and([f"{number} {what}" for what, number in found.items()])
-        return [f"found {ours}, the published split has {_and([str(n) for n in expected.values()])}"]
+        names = {"videos": "images"} if images else {}
+        ours = " and ".join(f"{number} {names.get(what, what)}" for what, number in found.items())
+        theirs = " and ".join(str(number) for number in expected.values())
+        return [f"found {ours}, the published split has {theirs}"]
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,6 @@ def _table(report: CheckReport) -> list[str]:
         (row[0].ljust(widths[0]) + "".join(t.rjust(w + 3) for t, w in zip(row[1:], widths[1:], strict=True)))
         for row in rows
     ]
-
-
-def _and(texts: list[str]) -> str:
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def _number(value: float | None, form: str) -> str:

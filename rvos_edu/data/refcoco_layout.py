@@ -17,7 +17,7 @@ from rvos_edu.errors import DataError
 MOVING_SHAPES_IMAGES = "moving-shapes-images"
 REFCOCO_JOINT = "refcoco-joint"
 SOURCES = (
-    Source("images", "cocodataset.org: train2014.zip, to images/mscoco/images", "CC BY 4.0 (annotations)"),
+    Source("images", "cocodataset.org: train2014.zip", "CC BY 4.0 (annotations)"),
     Source(
         "sentences",
         "github.com/lichengunc/refer: refcoco.zip, refcoco+.zip, refcocog.zip (host gone: mirrors only)",

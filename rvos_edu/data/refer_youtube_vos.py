@@ -220,7 +220,7 @@ def _video(path: Path, video: str, about: Any) -> tuple[tuple[str, ...], dict[st
         check_plain_name(path, f"frame of video {video!r}", frame)
     if len(set(frames)) < len(frames):
         again = next(frame for i, frame in enumerate(frames) if frame in frames[:i])
-        raise DataError(f"{path}: video {video!r} lists the frame {again} twice")
+        raise DataError(f"{path}: video {video!r} lists a frame twice: {again}")
     if bad := [key for key in expressions if not key.isdecimal()]:
         raise DataError(f"{path}: video {video!r} has the expression id {bad[0]!r}, expected a number")
     return tuple(sorted(frames)), expressions

@@ -6,7 +6,7 @@
 Moving Shapes, enlarged to the frame size of the real dataset and made noisy (a flat JPEG decodes too fast),
 is written in each layout and read back in the papers' windows. `decode` reads frames and masks, `resize`
 flips, resizes, normalises and reduces the truth, `collate` joins the clips of a batch. `needed` is the number
-of workers that would feed two GPUs whose model takes 10 ms per clip, if each had a core to itself: a quotient.
+of workers that would feed two GPUs whose model takes 10 ms per clip, if each had its core: a quotient.
 `busy` is the share of the time in which one such model was busy when workers of this machine fed it.
 """
 

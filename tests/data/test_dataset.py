@@ -256,7 +256,7 @@ def test_frame_names_that_climb_out_of_the_root(tree: Path, frame: object) -> No
     [
         (lambda v: v.update(frames=[]), "has no list of frames"),
         (lambda v: v.pop("frames"), "has no list of frames"),
-        (lambda v: v["frames"].append("00005"), "lists the frame 00005 twice"),
+        (lambda v: v["frames"].append("00005"), "lists a frame twice: 00005"),
         (lambda v: v.pop("expressions"), "is this the file of another split"),
         (lambda v: v["expressions"].update(a={"exp": "x"}), "has the expression id 'a'"),
         (lambda v: v["expressions"]["0"].update(exp=" \t "), "expression 0 of video '1b1b1b1b1b' is empty"),

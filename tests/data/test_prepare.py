@@ -53,7 +53,7 @@ def test_from_archive_to_index(archive: Path, tmp_path: Path) -> None:
     assert "youtube-vos.org/dataset/rvos" in text and "terms: registration" in text
     assert f"{archive}: 33 files unpacked into {root}" in text and "No problems found." in text
     assert "the published split has 3471 and 12913" in text
-    assert f"{NAME} train: 2 clips, 3 items; first opening" in text and "parts of the index made" in text
+    assert f"{NAME} train: 2 clips, 3 items; first opening" in text and "of the index made" in text
     assert (root / "prepare-report.txt").read_text() == text + "\n"
     assert len(load(NAME, root=root, split="train", window=12)) == 3
 

@@ -153,7 +153,10 @@ def test_counts(root: Path) -> None:
     train = report.splits[0]
     assert (train.videos, train.refs, train.expressions, train.objects) == (2, 3, 4, 1.5)
     text = str(report)
-    assert "found 2 images" not in text and "the published split has 16994, 42404 and 120624" in text
+    assert (
+        "found 2 images and 3 refs and 4 expressions, the published split has 16994 and 42404 and 120624"
+        in text
+    )
     assert [line.split() for line in text.splitlines() if line.startswith("refs")] == [["refs", *"3111"]]
     assert "google-train: not there" in report.notes and "frames per" not in text and "images" in text
 

@@ -92,7 +92,7 @@ FAULTS = {
         video(lambda v: v["frames"].append("../x")), f"{META}: the frame of video '{SPOILT}' is '../x'"
     ),
     "frame twice": Fault(
-        video(lambda v: v["frames"].append("00005")), f"{META}: video '{SPOILT}' lists the frame 00005 twice"
+        video(lambda v: v["frames"].append("00005")), f"{META}: video '{SPOILT}' lists a frame twice: 00005"
     ),
     "wrong object id": Fault(
         expression(lambda e: e.update(obj_id="x")),
