@@ -6,7 +6,7 @@ all queries wait on disk, run-length coded, until the vote over the whole video 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -58,15 +58,13 @@ def segment(
         voting: one query for the whole video (TSVS); False: each frame's best query. Default: the preset's.
         config: settings of resizing and inference; default: those of the model's preset.
         max_frames, overlap: longest single window, frames that windows share; default: the preset's.
-        align_threshold: R2-VOS: from which probability of "does not match" on the sentence does not fit, and
-            the masks are emptied; default: the preset's.
-        align_filter: R2-VOS: whether they are emptied then; default: the preset's.
+        align_threshold, align_filter: R2-VOS: from which probability of "does not match" on the sentence does
+            not fit, and whether the masks are emptied then; default: the preset's.
         progress: show a bar.
 
     Raises:
         DataError: no such video, damaged or empty video, an empty or too long sentence, other files in `out`.
-        ConfigError: an impossible window; settings of 1(A) for a model that does not say whether a sentence
-            fits, or a `config` without them for one that does.
+        ConfigError: an impossible window; settings of 1(A) for MTTR, or a `config` without them for R2-VOS.
     """
     if out is not None:
         check_replaceable(out, marker=MARKER)
@@ -75,19 +73,27 @@ def segment(
     _settle_alignment(network, settings.inference, threshold=align_threshold, wanted=align_filter)
     source, sentence = open_frames(frames), clean(expression)
     reader = _Reader(network, network.text_encoder.tokenize([sentence]), settings, source)
-    voted = settings.inference.voting
     with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
-        probabilities = reader.read(spool, progress=progress)
-        mismatch, aligned = judge(reader.alignment_logits, settings.inference)
-        rejected, votes = blanks(settings.inference, aligned), probabilities.sum(1)
-        query = int(votes.argmax())
-        chosen = np.full(len(spool), query) if voted else probabilities.argmax(0)
-        stream = partial(_enlarged, spool, chosen, source.size, blank=rejected)
-        masks = collect(stream(), frames=len(spool), size=source.size)
-        result = Segmentation(masks, votes, probabilities, query, aligned, sentence, mismatch, rejected)
+        result, stream = _answer(reader, spool, sentence, progress=progress)
         if out is not None:  # streamed again: looking at the memory map would fill the memory with it
+            voted = settings.inference.voting
             write_result(Path(out), result, source, stream(), voting=voted, progress=progress)
     return result
+
+
+def _answer(
+    reader: _Reader, spool: MaskSpool, sentence: str, *, progress: bool
+) -> tuple[Segmentation, Callable[[], Iterator[np.ndarray]]]:
+    """Read the video and vote: the result, and what gives its masks one by one while the spool is open."""
+    settings, size = reader.config.inference, reader.source.size
+    probabilities = reader.read(spool, progress=progress)
+    mismatch, aligned = judge(reader.alignment_logits, settings)
+    rejected, votes = blanks(settings, aligned), probabilities.sum(1)
+    query = int(votes.argmax())
+    chosen = np.full(len(spool), query) if settings.voting else probabilities.argmax(0)
+    stream = partial(_enlarged, spool, chosen, size, blank=rejected)
+    masks = collect(stream(), frames=len(spool), size=size)
+    return Segmentation(masks, votes, probabilities, query, aligned, sentence, mismatch, rejected), stream
 
 
 def _enlarged(
