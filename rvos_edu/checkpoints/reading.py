@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,23 @@ def read_file(path: Path) -> Mapping[str, Any]:
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             values = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than weights and numbers (pickled code is never run): {_first_line(error)}"
-        ) from error
+        if asked := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            raise CheckpointError(
+                f"{path} holds more than weights and numbers: {asked[1]} (pickled code is never run)"
+            ) from error
+        raise CheckpointError(f"{path} is damaged or no file of torch.save{_web_page(path)}") from error
     except Exception as error:  # on garbage the unpickler fails in any way it likes
         raise CheckpointError(f"{path} is damaged or no file of torch.save: {_first_line(error)}") from error
     if not isinstance(values, Mapping):
         raise CheckpointError(f"{path} holds a {type(values).__name__}: expected a dict of weights")
     return values
+
+
+def _web_page(path: Path) -> str:
+    """What download services send in place of a large file."""
+    with path.open("rb") as file:
+        start = file.read(256).lstrip().lower()
+    return ": it is a web page, download the file itself" if start.startswith(b"<") else ""
 
 
 def _first_line(error: Exception) -> str:

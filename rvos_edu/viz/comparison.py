@@ -12,7 +12,7 @@ from rvos_edu.viz.style import BLUE, GREY, ORANGE, Figure, new_figure, styled
 
 PANELS = 4  # side by side
 PAPER: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "", "label": "paper"}
-ALONE: dict[str, Any] = {**PAPER, "markerfacecolor": "white", "label": "paper, not measured here"}
+ALONE: dict[str, Any] = {**PAPER, "markerfacecolor": "white", "label": "paper only"}
 MEASURED: dict[str, Any] = {"color": ORANGE, "marker": "D", "linestyle": "", "label": "measured here"}
 Values = Sequence[float | None]
 
@@ -54,7 +54,7 @@ def comparison_chart(
     for axes in list(grid.flat)[len(paper) :]:
         axes.set_visible(False)
     handles = [Line2D([], [], **kind) for kind in (PAPER, MEASURED, ALONE)]
-    figure.legend(handles=handles, loc="outside upper right", ncols=3)
+    figure.legend(handles=handles, loc="outside right upper")
     figure.supxlabel(note or "percent", fontsize=8, color=GREY, x=0.01, ha="left")
     return figure
 
