@@ -88,18 +88,16 @@ def read_split(
     own = [v for v in sorted(subsets) if subsets[v] == split and v not in skip]
     described = [video for video in own if sentences.get(video) and video not in missed]
     _note_missed(own, sentences, missed, faults)
-    if notes is None:
-        for text in faults.notes:
-            logger.info("a2d-sentences %s: %s", split, text)
-    else:
+    for text in faults.notes if notes is None else ():
+        logger.info("a2d-sentences %s: %s", split, text)
+    if notes is not None:
         notes.extend(faults.notes)
     if not described and not bad:
         raise DataError(f"{sentences_file(root)} has no sentences for the split {split!r}")
-    gone = faults.bad or {}
     return [
         A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]))
         for video in described
-        if video not in gone
+        if video not in (bad or {})
     ]
 
 
