@@ -110,7 +110,7 @@ def load(
     dataset.skipped = len(bad)
     if bad:
         first = next(iter(bad.values()))
-        logger.warning("%s %s: %d faulty entries left out; the first: %s", name, split, len(bad), first)
+        logger.warning("%s %s: faulty entries left out: %d; the first: %s", name, split, len(bad), first)
     return dataset
 
 

@@ -35,7 +35,7 @@ class SplitStart:
     def __str__(self) -> str:
         parts = "1 part" if self.built == 1 else f"{self.built} parts"
         made = "read from the index" if self.built == 0 else f"{parts} of the index made"
-        left = f", {self.skipped} faulty entries left out" if self.skipped else ""
+        left = f", faulty entries left out: {self.skipped}" if self.skipped else ""
         return (
             f"{self.split}: {self.clips} clips, {self.items} items{left}; first opening {self.first:.2f} s "
             f"({made}), second {self.second:.2f} s"

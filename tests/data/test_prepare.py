@@ -85,7 +85,7 @@ def test_all_problems_are_in_the_report(tree: Path) -> None:
     report = (tree / "prepare-report.txt").read_text()
     assert len(found.problems) == 20 and "All problems (20)" in report
     assert all(report.count(f"{LONG}/{n:05d}.png cannot be read") >= 1 for n in (15, 45, 80))
-    assert "train: 1 clips, 1 items, 1 faulty entries left out" in report
+    assert "train: 1 clips, 1 items, faulty entries left out: 1" in report
 
 
 def test_checksums(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_index_says_what_is_wrong(tree: Path, capsys: pytest.CaptureFixture[str]
     line = ["data", "index", NAME, "--root", str(tree)]
     assert main(line) == 2 and "00015.jpg is missing" in capsys.readouterr().err
     assert main([*line, "--skip-bad"]) == 0
-    assert "train: 1 clips, 1 items, 1 faulty entries left out" in capsys.readouterr().out
+    assert "train: 1 clips, 1 items, faulty entries left out: 1" in capsys.readouterr().out
     shutil.rmtree(tree / "meta_expressions")
     assert main(line) == 2
 

@@ -154,7 +154,7 @@ def test_fault(root: Path, fault: Fault, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING):
         data = load(NAME, root=root, split="train", window=4, skip_bad=True)
     assert (len(data.clips), len(data), data.skipped) == (*fault.remain, 1)
-    assert "1 faulty entries left out" in caplog.text and fault.message in caplog.text
+    assert "faulty entries left out: 1;" in caplog.text and fault.message in caplog.text
     assert all(sample.target is not None for sample in data)
 
 
