@@ -113,7 +113,7 @@ class Table:
         """Names in `evaluation.json` that a column is read from; the first that is there counts.
 
         Args:
-            real: whether the figures are of the paper's own data.
+            real: whether they were measured by the protocol of the paper's own data.
         """
         known = COLUMNS[column]
         if real and self.data == DAVIS and known.davis:

@@ -21,6 +21,7 @@ from rvos_edu.models.pretrained import CONFIG_FILE
 from rvos_edu.presets import load_config
 from rvos_edu.tables.hours import Estimate, estimate
 from rvos_edu.tables.paper import Row, Table
+from rvos_edu.tables.stand_in import STAND_INS
 
 REAL = "real"
 DATA = (MOVING_SHAPES, REAL)
@@ -118,7 +119,8 @@ def plan(table: Table, row: Row, options: Options) -> Plan:
         config = _configured(row.preset, row.set)
         named = " ".join([row.preset, *(f"--{key} {value}" for key, value in row.set.items())])
         full = Plan(row, preset=named, needs=_needs(table, config), hours=estimate(config))
-    return _nano(row, full, options) if options.data == MOVING_SHAPES else _real(table, row, full, options)
+    where = _nano if options.data == MOVING_SHAPES else _real
+    return where(table, row, full, options)
 
 
 def model_key(preset: str, changes: Mapping[str, Any]) -> str:
@@ -136,10 +138,12 @@ def _configured(preset: str, changes: Mapping[str, Any]) -> AnyExperiment:
     return load_config(preset, tokens)
 
 
-def _nano(row: Row, full: Plan, options: Options) -> Plan:
+def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
     nano = row.nano
     if nano is None:
         return replace(full, why=row.nano_why or row.why)
+    if table.data in STAND_INS:
+        full = replace(full, data=table.data, split=table.split)
     if nano.shipped is not None:
         shipped = {"key": nano.shipped, "model": nano.shipped, "level": options.level or "full"}
         return replace(full, root=options.root, why="", **shipped)  # type: ignore[arg-type]

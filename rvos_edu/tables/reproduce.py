@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.engine.checkpoint import complete_checkpoints
 from rvos_edu.engine.evaluate import run as evaluate
 from rvos_edu.engine.phases import PRETRAIN
@@ -20,7 +21,8 @@ from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.files import atomic_write
 from rvos_edu.presets import load_config
 from rvos_edu.tables.paper import Row, Table
-from rvos_edu.tables.plan import REAL, Options, Plan, plan
+from rvos_edu.tables.plan import Options, Plan, plan
+from rvos_edu.tables.stand_in import STAND_INS, stand_in
 
 RESULT = "result.json"
 FINISHED = "finished"  # in the folder of a training
@@ -89,7 +91,7 @@ def reproduce(table: Table, options: Options, *, only: Sequence[str] = ()) -> li
 def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
     folder = _folder(table, one, options)
     if (folder / RESULT).is_file():
-        return _read(folder, table, one, real=options.data == REAL)
+        return _read(folder, table, one, real=one.data != MOVING_SHAPES)
     if one.why or not asked:
         return Outcome(one, NOT_RUN, one.why or "not asked for (--only)")
     print(f"{table.name}, {one.row.name}: {one.key}")
@@ -98,7 +100,7 @@ def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
         _evaluate(table, one, options, model=model, folder=folder)
         with atomic_write(folder / RESULT) as temporary:
             temporary.write_text(json.dumps(_settings(one, options), indent=1), encoding="utf-8")
-        return _read(folder, table, one, real=options.data == REAL)
+        return _read(folder, table, one, real=one.data != MOVING_SHAPES)
     except (RVOSError, OSError) as error:
         why = " ".join(str(error).split())
         print(f"{table.name}, {one.row.name} failed: {why}")
@@ -123,18 +125,21 @@ def _trained(one: Plan, options: Options) -> str:
 
 
 def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: Path) -> None:
+    root, true_only = one.root, one.data != MOVING_SHAPES and not table.data.startswith("r2-")
+    if options.data == MOVING_SHAPES and one.data in STAND_INS:
+        root = stand_in(one.data, level=one.level, root=one.root, out=options.out)
     with redirect_stdout(io.StringIO()):  # its table lies in the folder
         evaluate(
             model,
             data=one.data,
-            root=None if one.root is None else str(one.root),
+            root=None if root is None else str(root),
             split=one.split,
             level=one.level,
             limit=options.limit,
             out=str(folder / "evaluation"),
             shuffle_frames=False,
             swap_sentences=False,
-            false_sentences=table.false_sentences if options.data != REAL else table.data.startswith("r2-"),
+            false_sentences=not true_only and table.false_sentences,
         )
 
 
