@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.lines import Line2D
 from rvos_edu.viz.style import BLUE, GREY, ORANGE, Figure, new_figure, styled
 
 PANELS = 4  # side by side
+LETTERS = 14  # of the note per inch
 PAPER: dict[str, Any] = {"color": BLUE, "marker": "o", "linestyle": "", "label": "paper"}
 ALONE: dict[str, Any] = {**PAPER, "markerfacecolor": "white", "label": "paper only"}
 MEASURED: dict[str, Any] = {"color": ORANGE, "marker": "D", "linestyle": "", "label": "measured here"}
@@ -55,7 +57,9 @@ def comparison_chart(
         axes.set_visible(False)
     handles = [Line2D([], [], **kind) for kind in (PAPER, MEASURED, ALONE)]
     figure.legend(handles=handles, loc="outside right upper")
-    figure.supxlabel(note or "percent", fontsize=8, color=GREY, x=0.01, ha="left")
+    width = int(LETTERS * figure.get_size_inches()[0])
+    lines = [part for line in (note or "percent").splitlines() for part in textwrap.wrap(line, width)]
+    figure.supxlabel("\n".join(lines), fontsize=8, color=GREY, x=0.01, ha="left")
     return figure
 
 

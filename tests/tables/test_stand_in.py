@@ -22,7 +22,9 @@ from rvos_edu.tables.stand_in import stand_in
         ("r2vos-b", "K=1", "moving-shapes", "test"),
     ],
 )
-def test_which_layout_a_row_is_measured_in(tmp_path: Path, table: str, row: str, data: str, split: str) -> None:
+def test_which_layout_a_row_is_measured_in(
+    tmp_path: Path, table: str, row: str, data: str, split: str
+) -> None:
     known = find_table(table)
     planned = plan(known, known.row(row), Options("moving-shapes", tmp_path))
     assert (planned.data, planned.split, planned.why) == (data, split, "")
@@ -32,7 +34,9 @@ def test_made_once_from_the_given_videos(tmp_path: Path) -> None:
     source = make(tmp_path / "source", level="1", train=2, valid=2, test=3)
     folder = stand_in("jhmdb-sentences", level="1", root=source, out=tmp_path / "out")
     assert folder == tmp_path / "out/data/jhmdb-sentences"
-    assert len(load("jhmdb-sentences", split="test", root=folder, window=4)) == 9  # three frames of three videos
+    assert (
+        len(load("jhmdb-sentences", split="test", root=folder, window=4)) == 9
+    )  # three frames of three videos
     (folder / "jhmdb_annotation.txt").write_text("changed by hand")
     assert stand_in("jhmdb-sentences", level="1", root=source, out=tmp_path / "out") == folder
     assert (folder / "jhmdb_annotation.txt").read_text() == "changed by hand"
