@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 KINDS = ("mttr", "r2vos", "video-swin")
 DRIVE = "https://drive.google.com/file/d/"
 SWIN = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4/"
@@ -148,13 +150,19 @@ def identify(kind: str, path: Path, values: Mapping[str, Any]) -> Published | No
     for entry in candidates:
         if entry.file == path.name:
             return entry
-    if kind == "mttr" and "best_mAP" in values:  # A2D-Sentences; those of Refer-YouTube-VOS hold a loss
-        best = 100.0 * float(values["best_mAP"])
+    best = _percent(values.get("best_mAP"))  # A2D-Sentences; those of Refer-YouTube-VOS hold a loss
+    if kind == "mttr" and best is not None:
         near = [
             e for e in candidates if e.scores[0].metric == "mAP" and abs(e.scores[0].value - best) < _NEAR
         ]
         return near[0] if near else None
     return None
+
+
+def _percent(value: Any) -> float | None:
+    """A fraction as a file may hold it; None for anything else."""
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return 100.0 * float(value) if known else None
 
 
 def published_table() -> str:

@@ -40,8 +40,8 @@ def read_config(
     """
     if "patch_embed.proj.weight" not in state or f"features.0.0.{TABLE}" not in state:
         raise CheckpointError(
-            "no Video Swin weights: expected the keys patch_embed.proj.weight and layers.0.blocks.0.* "
-            "or features.0.0.*"
+            "no Video Swin weights under these names: expected the keys patch_embed.proj.weight and "
+            "layers.0.blocks.0.* or features.0.0.*, in a model below backbone."
         )
     depths, heads = [], []
     for stage in range(stages):

@@ -57,7 +57,10 @@ class Exported:
         what = f"{self.kind} of unknown origin" if entry is None else f"{entry.name}: {entry.what}"
         lines = [f"{what}; {self.parameters / 1e6:.1f} M parameters"]
         if entry is not None:
-            lines += [f"should score: {score} ({score.protocol}; {score.source})" for score in entry.scores]
+            lines += [
+                f"the published file should score: {score} ({score.protocol}; {score.source})"
+                for score in entry.scores
+            ]
             lines += [f"note: {entry.note}"] if entry.note else []
         if self.preset is not None:
             lines.append(f"settings: those of the preset {self.preset}, sizes as in the file")
@@ -115,7 +118,7 @@ def export(
             model = load_reference_r2vos(state, points=points, **given)  # type: ignore[arg-type]
         return _write_model(folder, model, entry, preset)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}{_hint(kind, state)}") from error
+        raise CheckpointError(f"{path}: {error}{_found(state)}{_hint(kind, state)}") from error
 
 
 def _preset(path: Path, kind: str, given: str | None, entry: Published | None) -> str | None:
@@ -178,6 +181,13 @@ def _signature(sizes: AnyModelConfig) -> tuple[object, ...]:
 
 def _count(weights: Mapping[str, Tensor]) -> int:
     return sum(value.numel() for value in weights.values() if value.is_floating_point())
+
+
+def _found(state: Mapping[str, Tensor]) -> str:
+    """Some of the keys that are there: their names tell people what the file is."""
+    keys = sorted(state)
+    some = ", ".join([*keys[:2], *keys[-1:]]) if len(keys) > 3 else ", ".join(keys)
+    return f"; the file has {len(keys)} keys, such as {some}" if keys else ""
 
 
 def _hint(kind: str, state: Mapping[str, Tensor]) -> str:

@@ -41,13 +41,16 @@ def test_scores_of_the_authors() -> None:
         ("mttr", "best.pth.tar", {"best_mAP": np.float64(0.4472)}, "mttr-a2d-w8"),
         ("mttr", "best.pth.tar", {"best_mAP": 0.451}, None),
         ("mttr", "best.pth.tar", {"best_loss": 800.0}, None),
+        ("mttr", "best.pth.tar", {"best_mAP": "high"}, None),
+        ("mttr", "best.pth.tar", {"best_mAP": None}, None),
+        ("mttr", "best.pth.tar", {"best_mAP": np.ones(3)}, None),
         ("r2vos", "checkpoint.pth", {}, "r2vos-ref-ytvos-published"),
         ("mttr", "checkpoint.pth", {}, None),
         ("video-swin", "swin_small_patch244_window877_kinetics400_1k.pth", {}, "video-swin-s"),
         ("video-swin", "swin3d_b_22k-7c6ae6fa.pth", {}, "video-swin-b-22k-torchvision"),
     ],
 )
-def test_which_file_is_which(kind: str, file: str, values: dict[str, float], name: str | None) -> None:
+def test_which_file_is_which(kind: str, file: str, values: dict[str, object], name: str | None) -> None:
     found = identify(kind, Path("downloads") / file, values)
     assert (found.name if found else None) == name
 

@@ -174,6 +174,13 @@ def test_wrong_files_are_refused_with_the_differing_keys(mttr_file: Path, tmp_pa
         export(mttr_file, kind="r2vos", out=out, preset="r2vos-ref-ytvos-published")
     with pytest.raises(CheckpointError, match="--kind video-swin"):
         export(swin_file(tmp_path / "swin.pth"), kind="mttr", out=out, preset="mttr-a2d-w8")
+    torch.save({f"conv{i}.weight": torch.zeros(1) for i in range(5)}, tmp_path / "other.pth")
+    told = r"other\.pth.*expected the keys.*has 5 keys, such as conv0.weight, conv1.weight, conv4.weight"
+    with pytest.raises(CheckpointError, match=told):
+        export(tmp_path / "other.pth", kind="video-swin", out=out)
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(CheckpointError, match=r"empty\.pth is damaged or no file of torch.save: \w+"):
+        export(tmp_path / "empty.pth", kind="video-swin", out=out)
     state = parity.read("mttr_nano_weights")
     state["obj_keys.weight"] = torch.zeros(3)
     del state["vid_embed_proj.bias"]
