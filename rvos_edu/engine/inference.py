@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data import ClipDataset, collate, eval_transform
+from rvos_edu.engine.long_clips import answer_long
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTR, R2VOS, VideoModel, model_from_pretrained
 from rvos_edu.postprocess import mask_probabilities, postprocess
@@ -178,7 +179,8 @@ def predictions(
 ) -> Iterator[tuple[int, Prediction]]:
     """(number of the clip, prediction) of one expression after the other, in order.
 
-    Few are in memory at a time, if the caller keeps none.
+    Few are in memory at a time, if the caller keeps none. Clips of more than `inference.max_frames` frames
+    are shown in windows whose sequences are linked, see `linking`; the vote and 1(A) decide once for all.
 
     Args:
         model: in evaluation mode, on any device.
@@ -189,6 +191,11 @@ def predictions(
     shown = []
     for samples in clips:
         shown.append(transform.group([replace(s, target=None) for s in samples], None))
+    if len(clips[0][0].frames) > config.inference.max_frames and _all_annotated(clips[0][0]):
+        for number, samples in enumerate(shown):
+            geometry = Geometry(samples[0].size, samples[0].size, clips[number][0].size)
+            yield from ((number, found) for found in _long(model, samples, geometry, config=config))
+        return
     batch = collate(shown).to(next(model.parameters()).device)
     features = model.encode_frames(batch.frames, batch.padding, batch.annotated)
     padded = (int(batch.frames.shape[-2]), int(batch.frames.shape[-1]))
@@ -207,6 +214,23 @@ def predictions(
         for row, clip in enumerate(owners.tolist()):
             choice = _choose(masks[row], reference[row], geometries[clip], config.inference.order)
             yield clip, replace(choice, mismatch=None if wrong is None else wrong[row])
+
+
+def _all_annotated(sample: VideoSample) -> bool:
+    return len(sample.annotated) == len(sample.frames)
+
+
+def _long(
+    model: VideoModel, samples: list[VideoSample], geometry: Geometry, *, config: AnyExperiment
+) -> Iterator[Prediction]:
+    """Predictions for all expressions of one long clip, its frames as they are shown to the model."""
+    batch = collate([samples]).to(next(model.parameters()).device)
+    geometry = replace(geometry, padded=(int(batch.frames.shape[-2]), int(batch.frames.shape[-1])))
+    settings = config.inference
+    for answer in answer_long(model, batch, length=settings.max_frames, overlap=settings.overlap):
+        choice = _choose(answer.mask_logits, answer.reference_logits, geometry, settings.order)
+        logit = answer.alignment_logit
+        yield replace(choice, mismatch=None if logit is None else float(1 / (1 + np.exp(-logit))))
 
 
 def _choose(mask_logits: Tensor, reference_logits: Tensor, geometry: Geometry, order: str) -> Prediction:
