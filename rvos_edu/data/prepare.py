@@ -47,7 +47,7 @@ def prepare(
     convert: Callable[[], str | None] = lambda: None,
     say: Say = print,
 ) -> Preparation:
-    """Unpack, verify, count and index datasets that share a folder, and write `root/prepare-report.txt`.
+    """Unpack, put in place, verify, count and index datasets of one folder, and write `root/prepare-report.txt`.
 
     Args:
         names: as `load` knows them.
@@ -78,6 +78,7 @@ def prepare(
     if not root.is_dir():
         raise DataError(f"{root} does not exist: get the data first, then give its folder, or --archives")
     for layout in layouts:
+        _put_in_place(layout, root, tell)
         _verify(layout, root, found, tell)
         _count_and_index(layout, root, found, tell)
     if USE.built == built:
@@ -96,6 +97,20 @@ def where_to_get(layouts: Sequence[Layout]) -> str:
     titles = ", ".join(layout.title for layout in layouts)
     head = f"{titles}: not part of this package. Addresses are as published, this script has not tried them:"
     return "\n".join([head, *(f"  {what}: {address}; terms: {terms}" for what, address, terms in sources)])
+
+
+def _put_in_place(layout: Layout, root: Path, tell: Say) -> None:
+    """Move what an archive without folders has left in `root` itself."""
+    for name, below in layout.moved.items():
+        part, place = root / name, root / below
+        if not part.exists():
+            continue
+        if place.exists():
+            tell(f"{part} is not used: {place} is there as well")
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.rename(place)
+        tell(f"{part}: moved to {place}")
 
 
 def _verify(layout: Layout, root: Path, found: Preparation, tell: Say) -> None:

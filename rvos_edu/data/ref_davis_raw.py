@@ -41,7 +41,7 @@ MISSPELT = {  # in the text files: what can be meant
     "motor-bike": ("motorbike",),
 }
 _LINE = re.compile(r"(\S+)\s+(\d+)\s+(.*)")
-_QUOTES = frozenset('"\u201c\u201d\u201e\u201f\u00ab\u00bb\x93\x94')  # the last two: Windows-1252 read as Latin-1
+_QUOTES = frozenset('"\u201c\u201d\u201e\u201f\u00ab\u00bb\x93\x94')  # last: Windows-1252 as Latin-1
 _Said = dict[str, dict[int, dict[int, str]]]  # sequence, object, slot
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def convert_ref_davis(davis: str | Path, texts: str | Path, root: str | Path) ->
         logger.warning("ref-davis17: %s", note)
     with atomic_dir(root, durable=False) as temporary:
         for split, sequences in raw.splits.items():
-            raw.write(temporary, split, {sequence: said[sequence] for sequence in sequences if said[sequence]})
+            raw.write(temporary, split, {name: said[name] for name in sequences if said[name]})
         about = {"pieces": pieces, "notes": notes}
         (temporary / MARKER).write_text(json.dumps(about) + "\n", encoding="utf-8")
         for entry in aside:

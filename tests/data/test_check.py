@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +103,20 @@ def test_missing_and_empty_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_without_valid_training_goes_on(tree: Path) -> None:
-    (tree / "meta_expressions/valid/meta_expressions.json").unlink()
+    shutil.rmtree(tree / "meta_expressions/valid")
+    shutil.rmtree(tree / "valid")
     report = check("refer-youtube-vos", tree)
     assert report.ok and "valid: not there" in report.notes
+
+
+def test_frames_without_sentences_are_a_problem(tree: Path) -> None:
+    (tree / "meta_expressions/valid/meta_expressions.json").unlink()
+    report = check("refer-youtube-vos", tree)
+    (problem,) = report.problems
+    assert problem.startswith("valid: unknown split 'valid'")
+    assert (
+        problem.endswith(f"; the folder {tree / 'valid'} is there") and "valid: not there" not in report.notes
+    )
 
 
 def test_without_masks_it_does_not(tree: Path) -> None:

@@ -186,7 +186,7 @@ def test_an_object_of_train_that_one_annotator_leaves_out(pieces: Path, tmp_path
     objects = [about["obj_id"] for about in sentences(root, "train")[TRAIN]["expressions"].values()]
     report = check("ref-davis17", root)
     assert objects == ["2"] * 4 and report.ok
-    note = "annot2.txt says nothing of object 10 of 'classic-car', other annotators do: the object is left out"
+    note = "annot2.txt says nothing of object 10 of 'classic-car', other annotators do: the object is left"
     assert note in report.notes[0]
 
 
