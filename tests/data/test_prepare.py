@@ -85,7 +85,7 @@ def test_all_problems_are_in_the_report(tree: Path) -> None:
         path.write_bytes(b"")
     found = prepare([NAME], tree, say=lambda text: None)
     report = (tree / "prepare-report.txt").read_text()
-    assert len(found.problems) == 20 and "All problems (20)" in report
+    assert len(found.problems) == 11 and "All problems (11)" in report
     assert all(report.count(f"{LONG}/{n:05d}.png cannot be read") >= 1 for n in (15, 45, 80))
     assert "train: 1 clips, 1 items, faulty entries left out: 1" in report
 
