@@ -47,12 +47,12 @@ def prepare(
     convert: Callable[[], str | None] = lambda: None,
     say: Say = print,
 ) -> Preparation:
-    """Unpack, put in place, verify, count and index datasets of one folder, and write `root/prepare-report.txt`.
+    """Unpack, verify, count and index datasets that share a folder, and write `root/prepare-report.txt`.
 
     Args:
         names: as `load` knows them.
         root: their folder, made if need be.
-        archives: unpacked into it, unless they were before.
+        archives: unpacked into it, unless they were before; see `Layout.moved`.
         convert: called when they are; makes what else is needed, unless it is there, and says what it did.
         say: gets every line as it comes.
 
