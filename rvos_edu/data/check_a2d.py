@@ -43,8 +43,9 @@ def check_a2d(root: Path, split: str) -> SplitReport:
     """
     bad: dict[str, str] = {}
     notes: list[str] = []
-    videos = read_split(root, split, bad=bad, notes=notes)
-    problems = list(bad.values())
+    gaps: list[str] = []
+    videos = read_split(root, split, bad=bad, notes=notes, gaps=gaps)
+    problems = [*bad.values(), *gaps]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         running = pool.map(lambda video: _check_video(root, video), videos)
         found = list(tqdm(running, total=len(videos), desc=f"Checking {split}", unit="video", delay=1.0))

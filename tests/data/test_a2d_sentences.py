@@ -167,6 +167,31 @@ def test_missed_videos_need_no_file(root: Path) -> None:
     assert len(train(root)) == 6
 
 
+def test_a_table_that_was_cut(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who is neither described nor listed as missed has lost its rows; training says so and goes on."""
+    path = root / "text_annotations/a2d_annotation.txt"
+    path.write_text("\n".join(["video_id,instance_id,query", *SENTENCES[:4]]))
+    report = check("a2d-sentences", root)
+    gap = f"{path} has no sentence about 1 videos, {OTHER} for example, which a2d_missed_videos.txt does not"
+    assert len(report.problems) == 1 and report.problems[0].startswith(f"train: {gap}")
+    assert report.splits[0].bad == {}
+    cut = f"train: {path} does not end with the end of a line: see whether the file is whole"
+    assert report.notes.count(cut) == 1
+    assert len(train(root)) == 4 and gap in caplog.text
+    (root / "text_annotations/a2d_missed_videos.txt").write_text("\n")  # now nobody knows
+    report = check("a2d-sentences", root)
+    assert report.ok and f"train: {path} has no sentence about 2 videos, {MISSED} for example" in report.notes
+    assert any("a2d_missed_videos.txt is empty: videos without sentences are left" in n for n in report.notes)
+
+
+def test_a_row_that_is_left_out_is_no_gap(root: Path) -> None:
+    write_tables(root, [*SENTENCES[:4], f"{OTHER},1 (copy),x"])
+    assert check("a2d-sentences", root).ok
+    write_tables(root, [*SENTENCES[:4], f"{OTHER},4, "])
+    report = check("a2d-sentences", root)
+    assert len(report.problems) == 1 and "the sentence about instance 4" in report.problems[0]
+
+
 def test_masks_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = train(root)
     read: list[Path] = []
