@@ -74,15 +74,7 @@ def read_split(
         DataError: if a folder or file is missing or no such table, or (without `bad`) for the first fault.
         SplitError: for an unknown split.
     """
-    if split not in SPLITS:
-        raise SplitError(
-            f"unknown split {split!r} of a2d-sentences; expected train or test (there is no other: "
-            "for training set data.valid_split to test, as published, or train.evaluate_every to 0)"
-        )
-    if not root.is_dir():
-        raise DataError(
-            f"the dataset folder {root} does not exist; expected Release/ and text_annotations/ in it"
-        )
+    _check_place(root, split)
     faults = Faults(bad, [] if notes is None else notes, [] if gaps is None else gaps)
     subsets = _read_subsets(videoset_file(root), split, skip, faults)
     missed = _read_missed(missed_file(root), faults)
@@ -104,6 +96,18 @@ def read_split(
         for video in described
         if video not in (bad or {})
     ]
+
+
+def _check_place(root: Path, split: str) -> None:
+    if split not in SPLITS:
+        raise SplitError(
+            f"unknown split {split!r} of a2d-sentences; expected train or test (there is no other: "
+            "for training set data.valid_split to test, as published, or train.evaluate_every to 0)"
+        )
+    if not root.is_dir():
+        raise DataError(
+            f"the dataset folder {root} does not exist; expected Release/ and text_annotations/ in it"
+        )
 
 
 def _read_subsets(path: Path, split: str, skip: frozenset[str], faults: Faults) -> dict[str, str]:
