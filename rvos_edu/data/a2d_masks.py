@@ -2,6 +2,7 @@
 
 `instance` holds the ids of the N instances of the frame, flat or as a row or column. `reMask` holds 0 and 1
 in MATLAB's order of axes, (N, W, H), and (W, H) if N is 1. Boxes and classes in the file are not needed.
+A frame may have no instance: MATLAB writes an empty array as its shape, with the attribute MATLAB_empty.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ def mask_file(root: Path, video: str, number: int) -> Path:
     return masks_folder(root, video) / f"{number:05d}.h5"
 
 
+def frame_key(video: str, number: int) -> str:
+    """What an annotated frame is called where it is left out; no sentence has such a key."""
+    return f"{video}/frame {number:05d}"
+
+
 def mask_numbers(root: Path, video: str) -> list[int]:
     """Numbers of the annotated frames of a video, ascending, by the names of its files.
 
@@ -84,7 +90,7 @@ def mask_numbers(root: Path, video: str) -> list[int]:
 
 
 def read_instances(path: Path) -> list[int]:
-    """Ids of the instances of a frame, in the order of the file.
+    """Ids of the instances of a frame, in the order of the file; perhaps none.
 
     Raises:
         DataError: if the file is missing, damaged or holds something else.
@@ -94,13 +100,15 @@ def read_instances(path: Path) -> list[int]:
 
 
 def read_frame_masks(path: Path) -> FrameMasks:
-    """All instances of a frame.
+    """All instances of a frame; without any, the masks are [0, 0, 0] and those in the file not looked at.
 
     Raises:
         DataError: if the file is missing, damaged or holds something else.
     """
     with _opened(path) as file:
         ids = _ids(file, path)
+        if not ids:
+            return FrameMasks(path, (), np.zeros((0, 0, 0), bool), 0)
         stored = _numbers(file, "reMask", path)
     if stored.ndim == 2 and len(ids) == 1:
         stored = stored[None]
@@ -143,13 +151,15 @@ def _opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, KeyError, RuntimeError) as error:
         raise DataError(f"{path} cannot be read as HDF5: {error}") from error
 
 
 def _ids(file: h5py.File, path: Path) -> list[int]:
     values = _numbers(file, "instance", path)
-    if not values.size or max(values.shape, default=1) != values.size:
+    if not values.size:
+        return []
+    if max(values.shape, default=1) != values.size:
         raise DataError(f"{path}: instance has the shape {values.shape}, expected a row of ids")
     if (values < 0).any() or (values != np.floor(values)).any():
         raise DataError(f"{path}: instance holds {values.ravel().tolist()}, expected whole numbers from 0 on")
@@ -165,4 +175,7 @@ def _numbers(file: h5py.File, name: str, path: Path) -> np.ndarray:
         raise DataError(f"{path}: {name!r} is no array of numbers")
     if data.external or data.is_virtual or data.size > LARGEST:
         raise DataError(f"{path}: {name!r} of shape {data.shape} is too large or not in this file")
+    empty = np.asarray(data.attrs.get("MATLAB_empty", 0))
+    if empty.dtype.kind in _NUMBERS and empty.any():
+        return np.zeros(0)
     return np.asarray(data[()])

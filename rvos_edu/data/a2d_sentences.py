@@ -6,12 +6,13 @@ frames of each video have masks; a sentence is about one instance, and gives an 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rvos_edu.data.a2d_masks import instance_index, mask_file, mask_numbers, read_frame_masks
+from rvos_edu.data.a2d_masks import frame_key, instance_index, mask_file, mask_numbers, read_frame_masks
 from rvos_edu.data.a2d_tables import SPLITS, A2DVideo, read_split
 from rvos_edu.data.centre_windows import AnnotatedFrame, CentreWindows, InstanceMasks
 from rvos_edu.data.check_a2d import check_a2d
@@ -21,6 +22,7 @@ from rvos_edu.data.video_frames import frame_count, read_frames
 from rvos_edu.errors import DataError
 
 NAME = "a2d-sentences"
+logger = logging.getLogger(__name__)
 
 
 class A2DSentences(CentreWindows):
@@ -33,7 +35,8 @@ class A2DSentences(CentreWindows):
         split: train or test.
         window: frames of a clip.
         transform: as in `ClipDataset`.
-        skip: videos, and sentences as "video/instance", that are left out unread.
+        skip: videos, sentences as "video/instance", and frames as `frame_key` has them, that are left out
+            unread.
 
     Raises:
         DataError: if a table or a file is missing or faulty; damaged videos and masks when they are read.
@@ -53,7 +56,7 @@ class A2DSentences(CentreWindows):
         if missing := [video.path for video in videos if not video.path.is_file()]:
             raise DataError(f"{missing[0]} is missing ({len(missing)} videos in all)")
         self._paths = {video.video: video.path for video in videos}
-        frames = _annotated_frames(root, videos)
+        frames = _annotated_frames(root, split, videos, skip)
         super().__init__(root, name=NAME, split=split, window=window, frames=frames, transform=transform)
 
     def image_id(self, video: str, number: int, sentence: str) -> str:
@@ -69,15 +72,31 @@ class A2DSentences(CentreWindows):
         return read_frame_masks(mask_file(self.root, video, number)).unique()
 
 
-def _annotated_frames(root: Path, videos: list[A2DVideo]) -> list[AnnotatedFrame]:
+def _annotated_frames(
+    root: Path, split: str, videos: list[A2DVideo], skip: frozenset[str]
+) -> list[AnnotatedFrame]:
     """By video and number; sentences whose instance is not in a frame are not about it."""
-    index = instance_index(root, {video.video: mask_numbers(root, video.video) for video in videos})
+    numbers = {
+        video.video: [n for n in mask_numbers(root, video.video) if frame_key(video.video, n) not in skip]
+        for video in videos
+    }
+    index = instance_index(root, numbers)
     frames = []
+    repeated: list[Path] = []
+    empty: list[Path] = []
     for video in videos:
         for number, present in index[video.video].items():
+            if len(set(present)) < len(present) or not present:
+                (repeated if present else empty).append(mask_file(root, video.video, int(number)))
             said = tuple(sentence for sentence in video.sentences if sentence.instance in present)
             if said:
                 frames.append(AnnotatedFrame(video.video, int(number), said))
+    for paths, what in (
+        (repeated, "list an instance more than once, the first is used"),
+        (empty, "hold no instance, there is no sample of them"),
+    ):
+        if paths:
+            logger.info("%s %s: %d files of masks %s: %s", NAME, split, len(paths), what, paths[0])
     return frames
 
 
@@ -119,4 +138,8 @@ LAYOUT = Layout(
         ),
         Source("videos", "web.eecs.umich.edu/~jjcorso/r/a2d", "research use"),
     ),
+    moved={
+        name: f"text_annotations/{name}"
+        for name in ("a2d_annotation_with_instances", "a2d_annotation.txt", "a2d_missed_videos.txt")
+    },
 )

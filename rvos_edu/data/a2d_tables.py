@@ -14,12 +14,13 @@ from pathlib import Path
 
 from rvos_edu.data.centre_windows import InstanceSentence
 from rvos_edu.data.reading import check_plain_name
-from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows
+from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows, unfinished
 from rvos_edu.errors import DataError, SplitError
 
 SPLITS = ("train", "test")  # by the number in the last column
 CLIP_FOLDERS = ("clips320H", "CLIPS320")
 HEADER = "video_id,instance_id,query"
+MISSED = "a2d_missed_videos.txt"
 _COLUMNS = 9
 _COPY = re.compile(r"\d+ \(copy\)")
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def sentences_file(root: Path) -> Path:
 
 def missed_file(root: Path) -> Path:
     """Videos without sentences."""
-    return root / "text_annotations" / "a2d_missed_videos.txt"
+    return root / "text_annotations" / MISSED
 
 
 def read_split(
@@ -56,6 +57,7 @@ def read_split(
     skip: frozenset[str] = frozenset(),
     bad: dict[str, str] | None = None,
     notes: list[str] | None = None,
+    gaps: list[str] | None = None,
 ) -> list[A2DVideo]:
     """The videos of a split that have sentences, sorted by id.
 
@@ -66,11 +68,37 @@ def read_split(
         skip: videos, and sentences as "video/instance", that are left out unread.
         bad: collects what is wrong with a video or a sentence, by such keys, instead of raising.
         notes: collects what is only worth knowing; None: it is logged.
+        gaps: collects what the table of sentences should have and does not have; None: it is logged.
 
     Raises:
         DataError: if a folder or file is missing or no such table, or (without `bad`) for the first fault.
         SplitError: for an unknown split.
     """
+    _check_place(root, split)
+    faults = Faults(bad, [] if notes is None else notes, [] if gaps is None else gaps)
+    subsets = _read_subsets(videoset_file(root), split, skip, faults)
+    missed = _read_missed(missed_file(root), faults)
+    sentences = _read_sentences(sentences_file(root), split, subsets, skip, faults)
+    clips = _clips_folder(root)
+    own = [v for v in sorted(subsets) if subsets[v] == split and v not in skip]
+    described = [video for video in own if sentences.get(video) and video not in missed]
+    _note_missed(sentences_file(root), own, sentences, missed, faults)
+    if split == SPLITS[0]:
+        faults.notes.extend(unfinished(sentences_file(root)))
+    for text in faults.notes if notes is None else ():
+        logger.info("a2d-sentences %s: %s", split, text)
+    for text in faults.gaps if gaps is None else ():
+        logger.warning("a2d-sentences %s: %s", split, text)
+    if not described and not bad:
+        raise DataError(f"{sentences_file(root)} has no sentences for the split {split!r}")
+    return [
+        A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]))
+        for video in described
+        if video not in (bad or {})
+    ]
+
+
+def _check_place(root: Path, split: str) -> None:
     if split not in SPLITS:
         raise SplitError(
             f"unknown split {split!r} of a2d-sentences; expected train or test (there is no other: "
@@ -80,25 +108,6 @@ def read_split(
         raise DataError(
             f"the dataset folder {root} does not exist; expected Release/ and text_annotations/ in it"
         )
-    faults = Faults(bad, [])
-    subsets = _read_subsets(videoset_file(root), split, skip, faults)
-    missed = _read_missed(missed_file(root), faults)
-    sentences = _read_sentences(sentences_file(root), split, subsets, skip, faults)
-    clips = _clips_folder(root)
-    own = [v for v in sorted(subsets) if subsets[v] == split and v not in skip]
-    described = [video for video in own if sentences.get(video) and video not in missed]
-    _note_missed(own, sentences, missed, faults)
-    for text in faults.notes if notes is None else ():
-        logger.info("a2d-sentences %s: %s", split, text)
-    if notes is not None:
-        notes.extend(faults.notes)
-    if not described and not bad:
-        raise DataError(f"{sentences_file(root)} has no sentences for the split {split!r}")
-    return [
-        A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]))
-        for video in described
-        if video not in (bad or {})
-    ]
 
 
 def _read_subsets(path: Path, split: str, skip: frozenset[str], faults: Faults) -> dict[str, str]:
@@ -133,18 +142,28 @@ def _of_first_split(split: str, faults: Faults, key: str, message: str) -> None:
 
 
 def _read_missed(path: Path, faults: Faults) -> frozenset[str]:
-    if not path.is_file():
-        faults.notes.append(f"{path} is missing: videos without sentences are left out all the same")
+    if not path.is_file() or not path.read_bytes().strip():
+        state = "empty" if path.is_file() else "missing"
+        faults.notes.append(f"{path} is {state}: videos without sentences are left out all the same")
         return frozenset()
     return frozenset(row.fields[0].strip() for row in read_rows(path, fields=1))
 
 
 def _note_missed(
-    own: list[str], sentences: dict[str, list[InstanceSentence]], missed: frozenset[str], faults: Faults
+    path: Path,
+    own: list[str],
+    sentences: dict[str, list[InstanceSentence]],
+    missed: frozenset[str],
+    faults: Faults,
 ) -> None:
+    """Videos that no row of the table names: a gap in it where the list of such videos is there."""
     silent = [video for video in own if video not in sentences and video not in missed]
     if silent:
-        faults.notes.append(f"{len(silent)} videos have no sentence, {silent[0]} for example")
+        text = f"{path} has no sentence about {len(silent)} videos, {silent[0]} for example"
+        if missed:
+            faults.gaps.append(f"{text}, which {MISSED} does not list either: is the table whole?")
+        else:
+            faults.notes.append(text)
     if clash := [video for video in own if sentences.get(video) and video in missed]:
         faults.notes.append(
             f"{len(clash)} videos are listed as missed and left out, though they have sentences: {clash[0]}"
@@ -154,13 +173,15 @@ def _note_missed(
 def _read_sentences(
     path: Path, split: str, subsets: dict[str, str], skip: frozenset[str], faults: Faults
 ) -> dict[str, list[InstanceSentence]]:
-    """Sentences of the videos of one split, in the order of their instances."""
+    """Sentences of the videos of one split that have rows, in the order of their instances; perhaps none."""
     found: dict[str, dict[str, InstanceSentence]] = {}
     lines: dict[str, int] = {}
     for row in read_rows(path, header=HEADER, fields=3):
         video = row.fields[0].strip()
         instance = row.fields[1].strip() if len(row.fields) == 3 else ""
         key = f"{video}/{int(instance)}" if instance.isdecimal() else f"{video}/{instance}"
+        if key in skip and subsets.get(video) == split:
+            found.setdefault(video, {})
         if video in skip or key in skip:
             continue
         if subsets.get(video) != split:
@@ -168,6 +189,7 @@ def _read_sentences(
                 message = f"{path}:{row.line} names the video {video!r}, which videoset.csv does not have"
                 _of_first_split(split, faults, video, message)
             continue
+        own = found.setdefault(video, {})
         if _COPY.fullmatch(instance):
             faults.notes.append(f"{path}:{row.line} is left out: its instance is {instance!r}")
         elif key in lines:
@@ -176,8 +198,9 @@ def _read_sentences(
             faults.add(key, wrong)
         else:
             lines[key] = row.line
-            own, name = found.setdefault(video, {}), key.split("/", 1)[1]
-            own[key] = InstanceSentence(name, int(instance), row.fields[2], plain_text(row.fields[2]))
+            own[key] = InstanceSentence(
+                key.split("/", 1)[1], int(instance), row.fields[2], plain_text(row.fields[2])
+            )
     gone = faults.bad or {}
     return {
         video: sorted((s for key, s in own.items() if key not in gone), key=lambda s: s.instance)

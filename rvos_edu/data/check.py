@@ -43,10 +43,12 @@ def check(
         try:
             report = check_split(name, folder, split, anew=anew)
         except DataError as error:
-            if isinstance(error, SplitError) and split != layout.splits[0]:
+            absent = isinstance(error, SplitError) and split != layout.splits[0]
+            if absent and not (folder / split).is_dir():
                 notes.append(f"{split}: not there")
             else:
-                problems.append(f"{split}: {error}")
+                text = f"{error}; the folder {folder / split} is there" if absent else str(error)
+                problems.append(f"{split}: {text}")
             continue
         if name == MOVING_SHAPES and not report.problems:
             report = _with_ceiling(report, folder, ceiling_videos)

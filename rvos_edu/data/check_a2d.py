@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from rvos_edu.data.a2d_masks import mask_file, mask_numbers, read_frame_masks
+from rvos_edu.data.a2d_masks import frame_key, mask_file, mask_numbers, read_frame_masks
 from rvos_edu.data.a2d_tables import A2DVideo, read_split
 from rvos_edu.data.centre_windows import AnnotatedFrame, check_frame
 from rvos_edu.data.check_report import SplitReport
@@ -20,13 +20,18 @@ from rvos_edu.errors import DataError
 
 @dataclass
 class _Found:
-    """What one video holds."""
+    """What one video holds; `bad`: as in `SplitReport`."""
 
     problems: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     frames: int = 0
     samples: int = 0
     instances: set[int] = field(default_factory=set)
+
+    def add(self, key: str, message: str) -> None:
+        self.problems.append(message)
+        self.bad.setdefault(key, message)
 
 
 def check_a2d(root: Path, split: str) -> SplitReport:
@@ -38,16 +43,16 @@ def check_a2d(root: Path, split: str) -> SplitReport:
     """
     bad: dict[str, str] = {}
     notes: list[str] = []
-    videos = read_split(root, split, bad=bad, notes=notes)
-    problems = list(bad.values())
+    gaps: list[str] = []
+    videos = read_split(root, split, bad=bad, notes=notes, gaps=gaps)
+    problems = [*bad.values(), *gaps]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         running = pool.map(lambda video: _check_video(root, video), videos)
         found = list(tqdm(running, total=len(videos), desc=f"Checking {split}", unit="video", delay=1.0))
-    for video, about in zip(videos, found, strict=True):
+    for about in found:
         problems += about.problems
         notes += about.notes
-        if about.problems:
-            bad.setdefault(video.video, about.problems[0])
+        bad |= about.bad
     decoded = [about.frames for about in found if about.frames]
     return SplitReport(
         split=split,
@@ -73,11 +78,11 @@ def _check_video(root: Path, video: A2DVideo) -> _Found:
         found.frames = sum(1 for _ in reader)
         size = reader.size
     except DataError as error:
-        found.problems.append(str(error))
+        found.add(video.video, str(error))
     try:
         numbers = mask_numbers(root, video.video)
     except DataError as error:
-        found.problems.append(str(error))
+        found.add(video.video, str(error))
         return found
     for number in numbers:
         _check_masks(root, video, number, size, found)
@@ -94,11 +99,13 @@ def _check_masks(
     path = mask_file(root, video.video, number)
     try:
         masks = read_frame_masks(path)
-        if size is not None:
+        if not masks.ids:
+            found.notes.append(f"{path} holds no instance: there is no sample of this frame")
+        elif size is not None:
             frame = AnnotatedFrame(video.video, number, ())
             check_frame(masks.unique(), frame, count=found.frames, size=size)
     except DataError as error:
-        found.problems.append(str(error))
+        found.add(frame_key(video.video, number), str(error))
         return
     found.instances.update(masks.ids)
     found.samples += sum(sentence.instance in masks.ids for sentence in video.sentences)

@@ -49,8 +49,9 @@ def check_jhmdb(root: Path, split: str) -> SplitReport:
     if split != "test":
         raise SplitError(f"unknown split {split!r} of jhmdb-sentences: it has only test")
     bad: dict[str, str] = {}
-    videos = read_videos(root, skip=frozenset(), faults=Faults(bad, []))
-    problems = list(bad.values())
+    faults = Faults(bad, [])
+    videos = read_videos(root, skip=frozenset(), faults=faults)
+    problems = [*bad.values(), *faults.gaps]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         running = pool.map(_check_video, videos)
         found = list(tqdm(running, total=len(videos), desc=f"Checking {split}", unit="video", delay=1.0))
@@ -70,7 +71,7 @@ def check_jhmdb(root: Path, split: str) -> SplitReport:
         categories={},
         ceiling=None,
         problems=[*problems, *wrong.values()],
-        notes=[note, *_lengths(videos, found)],
+        notes=[note, *faults.notes, *_lengths(videos, found)],
         samples=samples,
         bad={**bad, **wrong},
     )

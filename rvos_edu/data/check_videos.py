@@ -14,7 +14,15 @@ from tqdm.auto import tqdm
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.dataset import no_object
 from rvos_edu.data.images import read_frame, read_mask
-from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_files, missing_message, read_split
+from rvos_edu.data.refer_youtube_vos import (
+    LISTED_VALID,
+    VideoRecord,
+    expressions_file,
+    hint_about_test_videos,
+    missing_by_video,
+    missing_files,
+    read_split,
+)
 from rvos_edu.errors import DataError
 
 
@@ -39,10 +47,11 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
     records = read_split(root, split, bad=bad)
     problems = list(bad.values())
     missing = missing_files(root, split, records)
-    problems += [missing_message(root, split, missing)] if missing else []
-    problems += [f"{path} is missing" for path in missing[1:]]
-    for path in missing:
-        bad.setdefault(path.parent.name, f"{path} is missing")
+    listed = len(records) + sum("/" not in key for key in bad)
+    lost = missing_by_video(records, missing)
+    problems += lost.values()
+    for video, message in lost.items():
+        bad.setdefault(video, message)
     masked = (root / split / "Annotations").is_dir()
     if split == "train" and not masked:
         problems.append(f"{root / split / 'Annotations'} is missing")
@@ -72,9 +81,17 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
         categories=dict(sorted(Counter(e.category for e in expressions if e.category).items())),
         ceiling=None,
         problems=problems,
-        notes=[text for f in facts for text in f.notes],
+        notes=[*_hint(root, split, listed, lost), *(text for f in facts for text in f.notes)],
         bad=bad,
     )
+
+
+def _hint(root: Path, split: str, listed: int, lost: dict[str, str]) -> list[str]:
+    """A note where test videos may be among those of valid: as many as are published, or without frames."""
+    hint = hint_about_test_videos(root, split)
+    if not hint or not (lost or listed == LISTED_VALID):
+        return []
+    return [f"{expressions_file(root, split)} lists {listed} videos. {hint}"]
 
 
 def _check_video(

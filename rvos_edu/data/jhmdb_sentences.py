@@ -66,7 +66,10 @@ class JHMDBSentences(CentreWindows):
         root = Path(root)
         if split not in SPLITS:
             raise SplitError(f"unknown split {split!r} of {NAME}: it has only test, and is not trained on")
-        videos = read_videos(root, skip=skip, faults=Faults(None, []))
+        faults = Faults(None, [])
+        videos = read_videos(root, skip=skip, faults=faults)
+        for gap in faults.gaps:
+            logger.warning("%s: %s", NAME, gap)
         self._videos = {video.video: video for video in videos}
         self._totals = _totals(root, videos)
         self.drawn = not samples_file(root).is_file()

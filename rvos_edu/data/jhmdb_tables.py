@@ -19,7 +19,7 @@ import numpy as np
 from rvos_edu.data.centre_windows import InstanceSentence
 from rvos_edu.data.mat_array import mat_shape, read_mat
 from rvos_edu.data.reading import check_plain_name, read_json
-from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows
+from rvos_edu.data.sentence_tables import Faults, Row, plain_text, read_rows, unfinished
 from rvos_edu.errors import DataError
 
 HEADER = "video_id,query"
@@ -54,7 +54,7 @@ def read_videos(root: Path, *, skip: frozenset[str], faults: Faults) -> list[JHM
 
     Args:
         skip: videos that are left out unread.
-        faults: collects what is wrong with a video.
+        faults: collects what is wrong with a video; a gap is videos with masks that have no row.
 
     Raises:
         DataError: if a folder or the table is missing or no such table.
@@ -87,8 +87,16 @@ def read_videos(root: Path, *, skip: frozenset[str], faults: Faults) -> list[JHM
                 InstanceSentence("0", 0, raw, plain_text(raw)),
             )
         lines.setdefault(video, row.line)
+    silent = sorted(v for v in folders if v not in lines and v not in skip and _has_masks(root, v, folders))
+    if silent:
+        faults.gaps.append(f"{path} has no row for {len(silent)} videos with masks, {silent[0]} for example")
+    faults.notes.extend(unfinished(path))
     gone = faults.bad or {}
     return [found[video] for video in sorted(found) if video not in gone]
+
+
+def _has_masks(root: Path, video: str, folders: dict[str, list[str]]) -> bool:
+    return any((root / MASKS / action / video / "puppet_mask.mat").is_file() for action in folders[video])
 
 
 def _folders(root: Path) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.images import read_frame
 from rvos_edu.data.mevis_dataset import MASKED, SHORTEST, MevisSplit, masks_file, read_mevis
 from rvos_edu.data.mevis_masks import MaskDictionary
-from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_files
+from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_by_video, missing_files
 from rvos_edu.errors import DataError
 
 
@@ -39,9 +39,9 @@ def check_mevis(root: Path, split: str) -> SplitReport:
     found = read_mevis(root, split, bad=bad)
     records, problems = found.records, list(bad.values())
     missing = missing_files(root, split, records)
-    for path in missing:
-        problems.append(f"{path} is missing")
-        bad.setdefault(path.parent.name, f"{path} is missing")
+    for video, message in missing_by_video(records, missing).items():
+        problems.append(message)
+        bad.setdefault(video, message)
     masks = None
     if split in MASKED:
         try:

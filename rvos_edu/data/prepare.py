@@ -52,7 +52,7 @@ def prepare(
     Args:
         names: as `load` knows them.
         root: their folder, made if need be.
-        archives: unpacked into it, unless they were before.
+        archives: unpacked into it, unless they were before; see `Layout.moved`.
         convert: called when they are; makes what else is needed, unless it is there, and says what it did.
         say: gets every line as it comes.
 
@@ -78,6 +78,7 @@ def prepare(
     if not root.is_dir():
         raise DataError(f"{root} does not exist: get the data first, then give its folder, or --archives")
     for layout in layouts:
+        _put_in_place(layout, root, tell)
         _verify(layout, root, found, tell)
         _count_and_index(layout, root, found, tell)
     if USE.built == built:
@@ -96,6 +97,20 @@ def where_to_get(layouts: Sequence[Layout]) -> str:
     titles = ", ".join(layout.title for layout in layouts)
     head = f"{titles}: not part of this package. Addresses are as published, this script has not tried them:"
     return "\n".join([head, *(f"  {what}: {address}; terms: {terms}" for what, address, terms in sources)])
+
+
+def _put_in_place(layout: Layout, root: Path, tell: Say) -> None:
+    """Move what an archive without folders has left in `root` itself."""
+    for name, below in layout.moved.items():
+        part, place = root / name, root / below
+        if not part.exists():
+            continue
+        if place.exists():
+            tell(f"{part} is not used: {place} is there as well")
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.rename(place)
+        tell(f"{part}: moved to {place}")
 
 
 def _verify(layout: Layout, root: Path, found: Preparation, tell: Say) -> None:

@@ -14,7 +14,7 @@ from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.layout import Layout, Source
-from rvos_edu.data.ref_davis_raw import ANNOTATORS, convert_ref_davis
+from rvos_edu.data.ref_davis_raw import ANNOTATORS, conversion_notes, convert_ref_davis
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
     VideoRecord,
@@ -74,8 +74,8 @@ def _read(
         for place in (root, root / "DAVIS"):
             if (place / "JPEGImages" / "480p").is_dir():
                 raise DataError(
-                    f"{root} holds DAVIS as it is published: convert it first, with "
-                    "rvos_edu.data.ref_davis.convert_ref_davis(davis, texts, root)"
+                    f"{root} holds DAVIS as it is published: convert it into another folder first, with "
+                    f"data_scripts/prepare_ref_davis17.py --root FOLDER --davis {place} --texts TEXTS"
                 )
     records = []
     for record in read_split(root, split, skip=skip, bad=bad):
@@ -114,7 +114,7 @@ def _check(root: Path, split: str) -> SplitReport:
     return replace(
         report,
         problems=[*report.problems, *void.values(), *([] if training else incomplete)],
-        notes=[*report.notes, *(incomplete if training else [])],
+        notes=[*report.notes, *([*incomplete, *conversion_notes(root)] if training else [])],
         bad={**report.bad, **void},
     )
 

@@ -8,14 +8,16 @@ DAVIS/JPEGImages/480p/<seq>/*.jpg, DAVIS/Annotations_unsupervised/480p/<seq>/*.p
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rvos_edu.data.index import index_key
+from rvos_edu.data.index import REPORT_NAME, index_key
 from rvos_edu.data.reading import check_plain_name, read_json
 from rvos_edu.data.refer_youtube_vos import expressions_file, missing_files, read_split
 from rvos_edu.errors import DataError
@@ -38,15 +40,19 @@ MISSPELT = {  # in the text files: what can be meant
     "dogs-scaled": ("dogs-scale",),
     "motor-bike": ("motorbike",),
 }
-_LINE = re.compile(r'(\S+)\s+(\d+)\s+("?)(.*)\3')
+_LINE = re.compile(r"(\S+)\s+(\d+)\s+(.*)")
+_QUOTES = frozenset('"\u201c\u201d\u201e\u201f\u00ab\u00bb\x93\x94')  # last: Windows-1252 as Latin-1
 _Said = dict[str, dict[int, dict[int, str]]]  # sequence, object, slot
+logger = logging.getLogger(__name__)
 
 
 def convert_ref_davis(davis: str | Path, texts: str | Path, root: str | Path) -> Path:
     """Put the published pieces below `root` in the layout of Refer-YouTube-VOS; nothing of them is changed.
 
     Frames and masks are hard links, or copies where `root` is on another disk. Written whole or not at all;
-    where `root` already holds the conversion of these pieces it is left as it is, that of others is replaced.
+    where `root` already holds the conversion of these pieces it is left as it is, that of others is replaced
+    (not the report of `prepare` and hidden files). Lines about sequences that ImageSets does not list, and
+    objects of train that an annotator leaves out, are left out: see `conversion_notes`.
 
     Args:
         davis: the folder DAVIS, or the one that holds it.
@@ -54,25 +60,49 @@ def convert_ref_davis(davis: str | Path, texts: str | Path, root: str | Path) ->
         root: the folder to write.
 
     Raises:
-        DataError: if a piece is missing or damaged, a line names an unknown sequence, is empty or says
-            something twice, an annotator leaves an object out, or `root` holds something else.
+        DataError: if a piece is missing or damaged, a line is empty or says something twice, no line is about
+            a sequence, an annotator leaves out an object of valid, or `root` holds something else.
     """
     raw = _Raw.find(Path(davis), Path(texts))
     root = Path(root)
     if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file: expected the name of a folder")
     marker = root / MARKER
-    if root.is_dir() and any(root.iterdir()) and not marker.is_file():
+    aside = list(_not_data(root)) if root.is_dir() else []
+    if root.is_dir() and set(root.iterdir()) - set(aside) and not marker.is_file():
         raise DataError(f"{root} exists and holds something else; choose another folder or remove it")
-    about = {"pieces": raw.key()}
-    if marker.is_file() and read_json(marker) == about and _complete(root):
+    pieces = raw.key()
+    if marker.is_file() and _marked(root).get("pieces") == pieces and _complete(root):
         return root
-    said = raw.sentences()
+    said, notes = raw.sentences()
+    for note in notes:
+        logger.warning("ref-davis17: %s", note)
     with atomic_dir(root, durable=False) as temporary:
         for split, sequences in raw.splits.items():
-            raw.write(temporary, split, {sequence: said[sequence] for sequence in sequences})
+            raw.write(temporary, split, {name: said[name] for name in sequences if said[name]})
+        about = {"pieces": pieces, "notes": notes}
         (temporary / MARKER).write_text(json.dumps(about) + "\n", encoding="utf-8")
+        for entry in aside:
+            copy = shutil.copytree if entry.is_dir() else shutil.copy2
+            copy(entry, temporary / entry.name)
     return root
+
+
+def conversion_notes(root: str | Path) -> list[str]:
+    """What `convert_ref_davis` has left out; empty where it did not make `root`."""
+    notes = _marked(Path(root)).get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list) else []
+
+
+def _marked(root: Path) -> dict[str, Any]:
+    """What the conversion has written about itself."""
+    content = read_json(root / MARKER) if (root / MARKER).is_file() else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _not_data(root: Path) -> Iterator[Path]:
+    """What comes and goes in the folder of any dataset: the report of `prepare`, hidden files."""
+    return (entry for entry in root.iterdir() if entry.name == REPORT_NAME or entry.name.startswith("."))
 
 
 def _complete(root: Path) -> bool:
@@ -112,23 +142,27 @@ class _Raw:
                 parts += sorted(f"{entry.name} {entry.stat().st_size}" for entry in _entries(folder))
         return index_key(*parts)
 
-    def sentences(self) -> _Said:
-        """What is said of each sequence; of every object exactly one sentence per slot."""
+    def sentences(self) -> tuple[_Said, list[str]]:
+        """What is said of each sequence, of every object one sentence per slot; what was left out."""
         known = {name for names in self.splits.values() for name in names}
         said: _Said = {}
+        unlisted: dict[str, int] = {}
         for slot, name in enumerate(ANNOTATORS):
-            _read_sentences(self.texts / f"{name}.txt", slot, known, said)
+            _read_sentences(self.texts / f"{name}.txt", slot, known, said, unlisted)
+        notes = [_unlisted_note(self.texts, unlisted)] if unlisted else []
         for sequence in sorted(known):
             if sequence not in said:
                 raise DataError(f"{self.texts} says nothing of the sequence {sequence!r}")
-            for number, by_slot in said[sequence].items():
-                for slot, name in enumerate(ANNOTATORS):
-                    if slot not in by_slot:
-                        raise DataError(
-                            f"{self.texts / name}.txt says nothing of object {number} of {sequence!r}, "
-                            "other annotators do"
-                        )
-        return said
+            for number, slot in _gaps(said[sequence]).items():
+                text = (
+                    f"{self.texts / ANNOTATORS[slot]}.txt says nothing of object {number} of {sequence!r}, "
+                    "other annotators do"
+                )
+                if sequence in self.splits["valid"]:  # its score is a mean over all four
+                    raise DataError(text)
+                del said[sequence][number]
+                notes.append(f"{text}: the object is left out")
+        return said, notes
 
     def write(self, root: Path, split: str, said: _Said) -> None:
         """One split: links, sentences, names of the objects."""
@@ -166,17 +200,31 @@ class _Raw:
         return content
 
 
-def _read_sentences(path: Path, slot: int, known: set[str], said: _Said) -> None:
-    """Add the lines of one text file."""
+def _gaps(objects: dict[int, dict[int, str]]) -> dict[int, int]:
+    """Objects that not all annotators speak of, each with the first slot that does not."""
+    slots = range(len(ANNOTATORS))
+    return {n: next(s for s in slots if s not in by) for n, by in objects.items() if len(by) < len(slots)}
+
+
+def _unlisted_note(texts: Path, unlisted: dict[str, int]) -> str:
+    return (
+        f"{texts} has {sum(unlisted.values())} lines about {len(unlisted)} sequences that ImageSets does not "
+        f"list, left out: {', '.join(sorted(unlisted))}"
+    )
+
+
+def _read_sentences(path: Path, slot: int, known: set[str], said: _Said, unlisted: dict[str, int]) -> None:
+    """Add the lines of one text file; count those about sequences of other splits (test-dev, ...)."""
     for number, line in enumerate(_read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         where, match = f"{path}, line {number}", _LINE.fullmatch(line.strip())
         if match is None:
             raise DataError(f'{where}: {line.strip()!r}, expected <sequence> <object> "<sentence>"')
-        sequence, value, text = _spelt(match[1], known), int(match[2]), match[4].strip()
+        sequence, value, text = _spelt(match[1], known), int(match[2]), _unquoted(match[3])
         if sequence is None:
-            raise DataError(f"{where} names the sequence {match[1]!r}, which ImageSets does not list")
+            unlisted[match[1]] = unlisted.get(match[1], 0) + 1
+            continue
         if not 0 < value < VOID:
             raise DataError(f"{where} has the object {value}, expected a number from 1 to {VOID - 1}")
         if not text:
@@ -185,6 +233,17 @@ def _read_sentences(path: Path, slot: int, known: set[str], said: _Said) -> None
         if slot in by_slot:
             raise DataError(f"{where} is a second sentence about object {value} of {sequence!r}")
         by_slot[slot] = text
+
+
+def _unquoted(text: str) -> str:
+    """Without the quotation marks around it; one of them may be missing."""
+    opened, closed = text[:1] in _QUOTES, text[-1:] in _QUOTES
+    odd = sum(sign in _QUOTES for sign in text) % 2 == 1
+    if opened and (closed or odd):
+        text = text[1:]
+    if closed and (opened or odd):
+        text = text[:-1]
+    return text.strip()
 
 
 def _spelt(name: str, known: set[str]) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 from rvos_edu.data.reading import check_plain_name, read_json, repeated_keys
 from rvos_edu.errors import DataError, SplitError
 
+LISTED_VALID = 507  # videos in the published valid JSON: 202 of valid and 305 of test
 _TWICE = object()  # stands for a video that a file lists more than once
 
 
@@ -112,6 +113,25 @@ def missing_files(root: str | Path, split: str, records: list[VideoRecord]) -> l
             there = set(os.listdir(place)) if place.is_dir() else set()
             missing += [place / (f + suffix) for f in record.frames if f + suffix not in there]
     return missing
+
+
+def missing_by_video(records: list[VideoRecord], missing: list[Path]) -> dict[str, str]:
+    """What to say of each video that `missing_files` names something of."""
+    lost: dict[str, list[Path]] = {}
+    for path in missing:
+        lost.setdefault(path.parent.name, []).append(path)
+    found = {}
+    for record in records:
+        if not (paths := lost.get(record.video)):
+            continue
+        counts = [
+            f"{number} of {len(record.frames)} {what}"
+            for what, suffix in (("frames", ".jpg"), ("masks", ".png"))
+            if (number := sum(path.suffix == suffix for path in paths))
+        ]
+        first, rest = paths[0], f" ({' and '.join(counts)} of this video are missing)"
+        found[record.video] = f"{first} is missing{rest if len(paths) > 1 else ''}"
+    return found
 
 
 def missing_message(root: str | Path, split: str, missing: list[Path]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rvos_edu.errors import DataError
@@ -47,6 +47,13 @@ def read_rows(path: Path, *, header: str | None = None, fields: int) -> Iterator
     yield from rows
 
 
+def unfinished(path: Path) -> list[str]:
+    """A note if the last line of a table does not end: it may have been cut there."""
+    if path.read_bytes()[-1:] in (b"\n", b"\r", b""):
+        return []
+    return [f"{path} does not end with the end of a line: see whether the file is whole"]
+
+
 def plain_text(raw: str) -> str:
     """Lower case, single spaces."""
     return " ".join(raw.lower().split())
@@ -59,10 +66,12 @@ class Faults:
     Args:
         bad: messages by "video" or "video/expression"; of one key the first is kept.
         notes: what is only worth knowing.
+        gaps: what a table should have and does not have: nothing has to be left out for it.
     """
 
     bad: dict[str, str] | None
     notes: list[str]
+    gaps: list[str] = field(default_factory=list)
 
     def add(self, key: str, message: str) -> None:
         """One thing that is wrong with a video or a sentence.

@@ -167,6 +167,31 @@ def test_missed_videos_need_no_file(root: Path) -> None:
     assert len(train(root)) == 6
 
 
+def test_a_table_that_was_cut(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who is neither described nor listed as missed has lost its rows; training says so and goes on."""
+    path = root / "text_annotations/a2d_annotation.txt"
+    path.write_text("\n".join(["video_id,instance_id,query", *SENTENCES[:4]]))
+    report = check("a2d-sentences", root)
+    gap = f"{path} has no sentence about 1 videos, {OTHER} for example, which a2d_missed_videos.txt does not"
+    assert len(report.problems) == 1 and report.problems[0].startswith(f"train: {gap}")
+    assert report.splits[0].bad == {}
+    cut = f"train: {path} does not end with the end of a line: see whether the file is whole"
+    assert report.notes.count(cut) == 1
+    assert len(train(root)) == 4 and gap in caplog.text
+    (root / "text_annotations/a2d_missed_videos.txt").write_text("\n")  # now nobody knows
+    report = check("a2d-sentences", root)
+    assert report.ok and f"train: {path} has no sentence about 2 videos, {MISSED} for example" in report.notes
+    assert any("a2d_missed_videos.txt is empty: videos without sentences are left" in n for n in report.notes)
+
+
+def test_a_row_that_is_left_out_is_no_gap(root: Path) -> None:
+    write_tables(root, [*SENTENCES[:4], f"{OTHER},1 (copy),x"])
+    assert check("a2d-sentences", root).ok
+    write_tables(root, [*SENTENCES[:4], f"{OTHER},4, "])
+    report = check("a2d-sentences", root)
+    assert len(report.problems) == 1 and "the sentence about instance 4" in report.problems[0]
+
+
 def test_masks_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = train(root)
     read: list[Path] = []
@@ -254,29 +279,30 @@ def misnamed(root: Path) -> None:
     mask_path(root, TRAIN, 6).rename(mask_path(root, TRAIN, 6).with_name("6.h5"))
 
 
+FRAME = f"{TRAIN}/frame 00006"
 FAULTS = [  # what is done, words of the one message, key, whether opening the split finds it
     (gone, f"{TRAIN}.mp4 (is missing|does not exist)", TRAIN, True),
     (cut_mp4, f"{TRAIN}.mp4 .*(cut short|damaged)", TRAIN, False),
     (no_masks, f"{TRAIN} is missing", TRAIN, True),
-    (cut_masks, "00006.h5 cannot be read as HDF5: .*truncated", TRAIN, True),
+    (cut_masks, "00006.h5 cannot be read as HDF5: .*truncated", FRAME, True),
     (misnamed, "6.h5 is not named by the number of a frame", TRAIN, True),
-    (another("instance", None), "00006.h5 has no 'instance'", TRAIN, True),
-    (another("instance", np.array([b"0", b"2"])), "h5: 'instance' is no array of numbers", TRAIN, True),
-    (another("instance", np.eye(2)), r"instance has the shape \(2, 2\), expected a row", TRAIN, True),
-    (another("instance", np.array([-1.0, 0])), r"00006.h5: instance holds \[-1.0, 0.0\]", TRAIN, True),
-    (another("instance", np.arange(3.0)), r"00006.h5: reMask has the shape \(2, 40, 24\)", TRAIN, False),
-    (another("reMask", None), "00006.h5 has no 'reMask'", TRAIN, False),
-    (elsewhere, "00006.h5 has no 'reMask'", TRAIN, False),
+    (another("instance", None), "00006.h5 has no 'instance'", FRAME, True),
+    (another("instance", np.array([b"0", b"2"])), "h5: 'instance' is no array of numbers", FRAME, True),
+    (another("instance", np.eye(2)), r"instance has the shape \(2, 2\), expected a row", FRAME, True),
+    (another("instance", np.array([-1.0, 0])), r"00006.h5: instance holds \[-1.0, 0.0\]", FRAME, True),
+    (another("instance", np.arange(3.0)), r"00006.h5: reMask has the shape \(2, 40, 24\)", FRAME, False),
+    (another("reMask", None), "00006.h5 has no 'reMask'", FRAME, False),
+    (elsewhere, "00006.h5 has no 'reMask'", FRAME, False),
     (
         lambda root: write_masks(root, TRAIN, 6, [2, 0], size=(26, 40)),
         "00006.h5 holds masks of 26x40 .*, frame 6 of the video -0a_bCd_fGh is 24x40",
-        TRAIN,
+        FRAME,
         False,
     ),
     (
         lambda root: write_masks(root, TRAIN, 13, [0]),
         "00013.h5 is of frame 13, the video -0a_bCd_fGh has 12",
-        TRAIN,
+        f"{TRAIN}/frame 00013",
         False,
     ),
     (sentence(f"{TRAIN},4,  "), "txt:7: the sentence about instance 4 of .* is empty", f"{TRAIN}/4", True),
@@ -317,7 +343,7 @@ def test_several_faults_of_one_video(root: Path) -> None:
     cut_masks(root)
     write_masks(root, TRAIN, 1, [0], size=(9, 9))  # nothing to compare it with: the video is gone
     report = check("a2d-sentences", root)
-    assert len(report.problems) == 2 and list(report.splits[0].bad) == [TRAIN]
+    assert len(report.problems) == 2 and list(report.splits[0].bad) == [TRAIN, FRAME]
 
 
 def test_left_out_entries_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,8 +352,50 @@ def test_left_out_entries_are_not_read(root: Path, monkeypatch: pytest.MonkeyPat
     read: list[Path] = []
     real = a2d_masks.read_instances
     monkeypatch.setattr(a2d_masks, "read_instances", lambda path: read.append(path) or real(path))
-    assert len([*train(root, skip_bad=True)]) == 2
-    assert [path.parent.name for path in read] == [OTHER, OTHER]
+    left = train(root, skip_bad=True)
+    assert [(s.video, s.frame_names[2]) for s in left] == [
+        (TRAIN, "00001"),
+        (TRAIN, "00012"),
+        (OTHER, "00002"),
+        (OTHER, "00003"),
+    ]
+    assert [path.name for path in read] == ["00001.h5", "00012.h5", "00002.h5", "00003.h5"]
+
+
+def empty_array(file: h5py.File, name: str) -> None:
+    """As MATLAB v7.3 writes []: its shape, marked."""
+    file[name] = np.zeros(2, np.uint64)
+    file[name].attrs["MATLAB_empty"] = np.uint8(1)
+
+
+@pytest.mark.parametrize("form", ["marked", "flat", "row"])
+def test_a_frame_without_an_instance(root: Path, form: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = mask_path(root, TRAIN, 6)
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        if form == "marked":
+            empty_array(file, "instance")
+            empty_array(file, "reMask")
+        else:
+            file["instance"] = np.zeros((0,) if form == "flat" else (1, 0))
+    masks = read_frame_masks(path)
+    assert (masks.ids, masks.masks.shape, masks.extra) == ((), (0, 0, 0), 0)
+    report = check("a2d-sentences", root)
+    note = f"train: {path} holds no instance: there is no sample of this frame"
+    assert report.ok and note in report.notes and report.splits[0].samples == 4
+    with caplog.at_level(logging.INFO):
+        assert [f.number for f in train(root).annotated_frames] == [1, 12, 2, 3]
+    assert f"train: 1 files of masks hold no instance, there is no sample of them: {path}" in caplog.text
+    twice = mask_path(root, TRAIN, 12)
+    assert f"1 files of masks list an instance more than once, the first is used: {twice}" in caplog.text
+
+
+def test_instances_whose_masks_are_empty(root: Path) -> None:
+    with h5py.File(mask_path(root, TRAIN, 6), "a") as file:
+        del file["reMask"]
+        empty_array(file, "reMask")
+    with pytest.raises(DataError, match=r"00006\.h5: reMask has the shape \(0,\), which does not hold 2"):
+        read_frame_masks(mask_path(root, TRAIN, 6))
 
 
 @pytest.mark.parametrize(

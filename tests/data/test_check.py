@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 from rvos_edu.data import VideoDataset, check
 from rvos_edu.data.mask_grid import mask_grid_score
 from rvos_edu.errors import DataError
-from tests.fixtures import LONG, SHORT, edit_expressions, write_mask
+from tests.fixtures import LONG, SHORT, TEST, edit_expressions, write_mask
 
 
 def test_counts_of_a_good_dataset(tree: Path) -> None:
@@ -88,9 +90,52 @@ def test_every_problem_is_found(tree: Path) -> None:
 
 
 def test_long_lists_are_cut(tree: Path) -> None:
-    edit_expressions(tree, "train", lambda v: v[SHORT]["frames"].extend(f"{n:05d}" for n in range(100, 130)))
+    empty = {str(n): {"exp": " ", "obj_id": "1"} for n in range(100, 160)}
+    edit_expressions(tree, "train", lambda v: v[SHORT]["expressions"].update(empty))
     report = check("refer-youtube-vos", tree)
     assert len(report.problems) == 60 and "... and 40 more" in str(report)
+
+
+def test_what_is_missing_is_said_once_per_video(tree: Path) -> None:
+    edit_expressions(tree, "train", lambda v: v[SHORT]["frames"].extend(f"{n:05d}" for n in range(100, 130)))
+    (tree / "train/JPEGImages" / LONG / "00015.jpg").unlink()
+    (tree / "train/Annotations" / LONG / "00020.png").unlink()
+    (tree / "train/Annotations" / LONG / "00025.png").unlink()
+    report = check("refer-youtube-vos", tree)
+    images = tree / "train/JPEGImages"
+    assert report.problems == [
+        f"train: {images / LONG / '00015.jpg'} is missing "
+        "(1 of 10 frames and 2 of 10 masks of this video are missing)",
+        f"train: {images / SHORT / '00100.jpg'} is missing "
+        "(30 of 32 frames and 30 of 32 masks of this video are missing)",
+    ]
+    assert set(report.splits[0].bad) == {LONG, SHORT}
+
+
+def test_the_published_valid_list_has_a_hint_about_test_videos(tree: Path) -> None:
+    """507 videos are listed: 202 of valid, 305 of test."""
+    hint = "valid: {} lists {} videos. The published valid JSON also lists the test videos: put"
+    path = tree / "meta_expressions/valid/meta_expressions.json"
+    edit_expressions(tree, "valid", lambda videos: videos.pop(TEST))
+    (name,) = json.loads(path.read_text())["videos"]
+    (tree / "meta_expressions/test/meta_expressions.json").unlink()
+    assert not [n for n in check("refer-youtube-vos", tree).notes if "also lists" in n]
+
+    def add(count: int) -> None:
+        def change(videos: dict) -> None:
+            for number in range(len(videos), count):
+                videos[f"{number:04d}"] = videos[name]
+                (tree / f"valid/JPEGImages/{number:04d}").symlink_to(tree / "valid/JPEGImages" / name)
+
+        edit_expressions(tree, "valid", change)
+
+    add(506)
+    assert not [n for n in check("refer-youtube-vos", tree).notes if "also lists" in n]
+    add(507)
+    report = check("refer-youtube-vos", tree)
+    assert report.ok and [n for n in report.notes if n.startswith(hint.format(path, 507))]
+    (path.with_name("ids.txt")).write_text(name)
+    assert not [n for n in check("refer-youtube-vos", tree).notes if "also lists" in n]
 
 
 @pytest.mark.parametrize("name", ["moving-shapes", "refer-youtube-vos"])
@@ -102,9 +147,20 @@ def test_missing_and_empty_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_without_valid_training_goes_on(tree: Path) -> None:
-    (tree / "meta_expressions/valid/meta_expressions.json").unlink()
+    shutil.rmtree(tree / "meta_expressions/valid")
+    shutil.rmtree(tree / "valid")
     report = check("refer-youtube-vos", tree)
     assert report.ok and "valid: not there" in report.notes
+
+
+def test_frames_without_sentences_are_a_problem(tree: Path) -> None:
+    (tree / "meta_expressions/valid/meta_expressions.json").unlink()
+    report = check("refer-youtube-vos", tree)
+    (problem,) = report.problems
+    assert problem.startswith("valid: unknown split 'valid'")
+    assert (
+        problem.endswith(f"; the folder {tree / 'valid'} is there") and "valid: not there" not in report.notes
+    )
 
 
 def test_without_masks_it_does_not(tree: Path) -> None:

@@ -289,6 +289,19 @@ def test_rows_of_any_kind_do_nothing_worse(root: Path) -> None:
         test(root)
 
 
+def test_a_table_that_was_cut(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Masks without a row: rows are lost; loading says so and goes on."""
+    path = root / "jhmdb_annotation.txt"
+    path.write_text("\n".join(["video_id,query", *SENTENCES[:2]]))
+    report = check("jhmdb-sentences", root)
+    gap = f"{path} has no row for 1 videos with masks, {SHORT} for example"
+    assert report.problems == [f"test: {gap}"] and report.splits[0].bad == {}
+    assert any("jhmdb_annotation.txt does not end with the end of a line" in note for note in report.notes)
+    assert {f.video for f in test(root).annotated_frames} == {ODD, PLAIN} and gap in caplog.text
+    mask_path(root, SHORT).unlink()
+    assert check("jhmdb-sentences", root).ok
+
+
 def test_missing_parts(root: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere does not exist; expected Rename_Images/"):
         test(root / "nowhere")

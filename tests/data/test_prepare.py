@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.prepare import prepare
 from rvos_edu.data.registry import LAYOUTS
 from rvos_edu.errors import DataError
+from tests.data.a2d_tree import write_a2d
 from tests.data.test_refcoco import write as write_refcoco
 from tests.fixtures import LONG
 from tests.scripts import data_script
@@ -83,7 +85,7 @@ def test_all_problems_are_in_the_report(tree: Path) -> None:
         path.write_bytes(b"")
     found = prepare([NAME], tree, say=lambda text: None)
     report = (tree / "prepare-report.txt").read_text()
-    assert len(found.problems) == 20 and "All problems (20)" in report
+    assert len(found.problems) == 11 and "All problems (11)" in report
     assert all(report.count(f"{LONG}/{n:05d}.png cannot be read") >= 1 for n in (15, 45, 80))
     assert "train: 1 clips, 1 items, faulty entries left out: 1" in report
 
@@ -144,6 +146,36 @@ def test_script_of_refer_youtube_vos(archive: Path, tmp_path: Path) -> None:
     assert script.main(line) == 1
     (tmp_path / "bad.zip").write_bytes(b"no archive")
     assert script.main([*line, str(tmp_path / "bad.zip")]) == 2
+
+
+def test_script_of_a2d_sentences_on_archives_without_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Release.tar and a2d_annotation_with_instances.zip: what lands in the root itself is moved."""
+    tree, root = write_a2d(tmp_path / "published"), tmp_path / "root"
+    with tarfile.open(tmp_path / "Release.tar", "w") as opened:
+        opened.add(tree / "Release", "Release")
+    texts, archives = tree / "text_annotations", [str(tmp_path / "Release.tar")]
+    archives.append(str(tmp_path / "a2d_annotation_with_instances.zip"))
+    with zipfile.ZipFile(archives[1], "w") as zipped:
+        for file in sorted(p for p in texts.rglob("*") if p.is_file()):
+            zipped.write(file, str(file.relative_to(texts)))
+    script = data_script("prepare_a2d_sentences")
+    line = ["--root", str(root), "--archives", *archives]
+    assert script.main(line) == 0
+    names = ["a2d_annotation.txt", "a2d_annotation_with_instances", "a2d_missed_videos.txt"]
+    assert sorted(p.name for p in (root / "text_annotations").iterdir()) == names
+    assert sorted(p.name for p in root.iterdir() if p.name[0] != ".") == [
+        "Release",
+        "prepare-report.txt",
+        "text_annotations",
+    ]
+    printed = capsys.readouterr().out
+    assert all(f"{root / name}: moved to {root / 'text_annotations' / name}" in printed for name in names)
+    (root / names[0]).write_text("another")
+    assert script.main(line) == 0
+    printed = capsys.readouterr().out
+    assert f"{root / names[0]} is not used: " in printed and "moved to" not in printed
 
 
 def test_script_of_refcoco(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

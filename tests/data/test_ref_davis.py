@@ -19,6 +19,7 @@ from rvos_edu.data.refer_youtube_vos import read_split
 from rvos_edu.errors import DataError
 from tests.data.davis_pieces import LATER, SIZE, TRAIN, VALID, ids_of, write_pieces
 from tests.fixtures import edit_expressions
+from tests.scripts import data_script
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def change_text(slot: str, old: str, new: str) -> Callable[[Path], None]:
     [
         (
             change_text("Davis17_annot1", "dogs-jump 2", "dogs-hop 2"),
-            "annot1.txt, line 3 names the sequence 'd",
+            "annot1.txt says nothing of object 2 of 'dogs-jump', other annotators do",
         ),
         (
             change_text("Davis17_annot1", "dogs-jump 2", "dogs-jump 255"),
@@ -150,6 +151,83 @@ def test_faulty_pieces(pieces: Path, tmp_path: Path, change: Callable[[Path], ob
     with pytest.raises(DataError) as error:
         convert_ref_davis(pieces, pieces, tmp_path / "x")
     assert words in str(error.value) and not (tmp_path / "x").exists()
+
+
+def test_sequences_of_other_splits_are_left_out_and_said(
+    pieces: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The published texts cover test-dev and test-challenge as well."""
+    for path in (pieces / "davis_text_annotations").iterdir():
+        path.write_bytes(b'aerobatics 1 "a plane"\nzebra 2 ""\n' + path.read_bytes())
+    root = convert_ref_davis(pieces, pieces, tmp_path / "x")
+    note = (
+        f"{pieces / 'davis_text_annotations'} has 8 lines about 2 sequences that ImageSets does not list, "
+        "left out: aerobatics, zebra"
+    )
+    assert caplog.text.count(note) == 1 and check("ref-davis17", root).notes[0] == f"train: {note}"
+    assert [*sentences(root, "train"), *sentences(root, "valid")] == [TRAIN, VALID, LATER]
+    caplog.clear()
+    convert_ref_davis(pieces, pieces, root)  # nothing to do
+    assert caplog.text == ""
+
+
+def test_a_sequence_that_no_line_is_about(pieces: Path, tmp_path: Path) -> None:
+    for path in (pieces / "davis_text_annotations").iterdir():
+        lines = path.read_text(encoding="latin-1").split("\n")
+        kept = [line for line in lines if not line.startswith("c")]
+        path.write_text("\n".join(kept), encoding="latin-1")
+    with pytest.raises(DataError, match="davis_text_annotations says nothing of the sequence 'classic-car'"):
+        convert_ref_davis(pieces, pieces, tmp_path / "x")
+
+
+def test_an_object_of_train_that_one_annotator_leaves_out(pieces: Path, tmp_path: Path) -> None:
+    change_text("Davis17_annot2", f'{TRAIN} 10 "slot 2 of 10"\n', "")(pieces)
+    root = convert_ref_davis(pieces, pieces, tmp_path / "x")
+    objects = [about["obj_id"] for about in sentences(root, "train")[TRAIN]["expressions"].values()]
+    report = check("ref-davis17", root)
+    assert objects == ["2"] * 4 and report.ok
+    note = "annot2.txt says nothing of object 10 of 'classic-car', other annotators do: the object is left"
+    assert note in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('"a man', "a man"),
+        ('a man"', "a man"),
+        ("\x93a man\x94", "a man"),
+        ("\xaba man\xbb", "a man"),
+        ("a man", "a man"),
+        ('a man at the sign "stop"', 'a man at the sign "stop"'),
+        ("the dogs'", "the dogs'"),
+    ],
+)
+def test_quotation_marks(pieces: Path, tmp_path: Path, written: str, meant: str) -> None:
+    change_text("Davis17_annot1", '"slot 0 of 10"', written)(pieces)
+    root = convert_ref_davis(pieces, pieces, tmp_path / "x")
+    assert sentences(root, "train")[TRAIN]["expressions"]["4"]["exp"] == meant
+
+
+def test_typographic_quotation_marks(pieces: Path, tmp_path: Path) -> None:
+    path = pieces / "davis_text_annotations/Davis17_annot1.txt"
+    text = path.read_text().replace('"slot 0 of 10"', "\u201cslot 0 of 10\u201d")
+    path.write_text(text, encoding="utf-8")
+    root = convert_ref_davis(pieces, pieces, tmp_path / "x")
+    assert sentences(root, "train")[TRAIN]["expressions"]["4"]["exp"] == "slot 0 of 10"
+
+
+def test_script_looks_first_and_converts_then(pieces: Path, tmp_path: Path) -> None:
+    """The report of the first run, and hidden files, are not in the way and not lost."""
+    root = tmp_path / "ref_davis17"
+    root.mkdir()
+    script = data_script("prepare_ref_davis17")
+    assert script.main(["--root", str(root)]) == 1
+    (root / ".hidden").mkdir()
+    (root / ".hidden/own").write_text("kept")
+    line = ["--root", str(root), "--davis", str(pieces / "DAVIS"), "--texts", str(pieces)]
+    assert script.main(line) == 0 and script.main(line) == 0
+    assert list(sentences(root, "valid")) == [VALID, LATER]
+    assert (root / ".hidden/own").read_text() == "kept" and (root / "prepare-report.txt").is_file()
 
 
 def test_void_is_no_object(davis: Path) -> None:
@@ -250,7 +328,7 @@ def test_five_sentences_about_an_object(davis: Path) -> None:
 
 def test_unconverted_pieces_say_what_to_do(pieces: Path) -> None:
     for root in (pieces, pieces / "DAVIS"):
-        with pytest.raises(DataError, match=r"convert it first, with .*convert_ref_davis"):
+        with pytest.raises(DataError, match=r"first, with data_scripts/prepare_ref_davis17\.py"):
             load("ref-davis17", split="valid", root=root)
 
 
