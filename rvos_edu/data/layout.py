@@ -75,6 +75,7 @@ class Layout:
         windowed: clips are windows around one annotated frame, in evaluation too.
         images: clips are images.
         sources: where to get it; empty if it is made here.
+        places: what archives put at the top of the folder, and where below it that belongs.
     """
 
     name: str
@@ -87,3 +88,4 @@ class Layout:
     windowed: bool = False
     images: bool = False
     sources: tuple[Source, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)

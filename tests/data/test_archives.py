@@ -70,9 +70,9 @@ def test_among_what_is_there(tmp_path: Path) -> None:
     unpack(write_zip(tmp_path / "a.zip", GOOD), root)
     unpack(write_zip(tmp_path / "b.zip", {"train/JPEGImages/c/0.jpg": b"c", "valid/": b"", "x": b"1"}), root)
     assert set(files_of(root)) == {*GOOD, "train/JPEGImages/c/0.jpg", "x"} and (root / "valid").is_dir()
-    with pytest.raises(DataError, match="train is in the way: the archive has a file of that name"):
+    with pytest.raises(DataError, match="train is in the way of the file train: it is a folder"):
         unpack(write_zip(tmp_path / "c.zip", {"train": b""}), root)
-    with pytest.raises(DataError, match="x is in the way: the archive has a folder of that name"):
+    with pytest.raises(DataError, match="x is in the way of the folder x: it is a file"):
         unpack(write_zip(tmp_path / "d.zip", {"x/y": b""}), root)
 
 

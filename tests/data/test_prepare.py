@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.prepare import prepare
 from rvos_edu.data.registry import LAYOUTS
 from rvos_edu.errors import DataError
+from tests.data.a2d_tree import write_a2d
 from tests.data.test_refcoco import write as write_refcoco
 from tests.fixtures import LONG
 from tests.scripts import data_script
@@ -92,13 +94,18 @@ def test_checksums(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = "meta_expressions/train/meta_expressions.json"
     sums = {good: hashlib.sha256((tree / good).read_bytes()).hexdigest(), "gone.json": "0" * 64}
     sums["meta_expressions/valid/meta_expressions.json"] = "f" * 64
-    layout = replace(layout_of(NAME), sources=(Source("text", "somewhere", "free", sums),))
+    expected = {"valid": {"videos": 1, "expressions": 2}}
+    layout = replace(layout_of(NAME), sources=(Source("text", "somewhere", "free", sums),), expected=expected)
     monkeypatch.setitem(LAYOUTS, NAME, layout)
     said: list[str] = []
     (problem,) = prepare([NAME], tree, say=said.append).problems
     assert "valid/meta_expressions.json has the SHA-256" in problem and "published is ffff" in problem
     assert f"{tree / good}: checksum as published" in said
     assert f"{tree / 'gone.json'}: not there, its checksum was not compared" in said
+    expected["valid"]["videos"] = 507  # a part of it, or an export
+    assert prepare([NAME], tree, say=said.append).problems == []
+    (note,) = (text for text in said if text.startswith("NOT THE PUBLISHED DATA: "))
+    assert "valid/meta_expressions.json has the SHA-256" in note and "published is ffff" in note
 
 
 def test_without_data(tmp_path: Path) -> None:
@@ -144,6 +151,43 @@ def test_script_of_refer_youtube_vos(archive: Path, tmp_path: Path) -> None:
     assert script.main(line) == 1
     (tmp_path / "bad.zip").write_bytes(b"no archive")
     assert script.main([*line, str(tmp_path / "bad.zip")]) == 2
+
+
+@pytest.mark.parametrize("script, name", SCRIPTS.items())
+def test_scripts_on_exports(
+    script: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "made"
+    assert main(["data", "make", name, "--root", str(root), *TINY]) == 0
+    assert data_script(f"prepare_{script}").main(["--root", str(root)]) == 0, capsys.readouterr().out
+    assert "0 problems; " in (root / "prepare-report.txt").read_text()
+
+
+def test_script_of_a2d_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The archives as they are published: that of the masks has no folder text_annotations."""
+    whole, root = write_a2d(tmp_path / "whole"), tmp_path / "root"
+    with tarfile.open(tmp_path / "Release.tar", "w") as release:
+        release.add(whole / "Release", "Release")
+    masks = whole / "text_annotations/a2d_annotation_with_instances"
+    with zipfile.ZipFile(tmp_path / "a2d_annotation_with_instances.zip", "w") as opened:
+        for file in masks.rglob("*.h5"):
+            opened.write(file, str(file.relative_to(masks.parent)))
+    root.mkdir()
+    for name in ("a2d_annotation.txt", "a2d_missed_videos.txt"):
+        shutil.copy(masks.parent / name, root)
+    archives = [str(tmp_path / name) for name in ("Release.tar", "a2d_annotation_with_instances.zip")]
+    line = ["--root", str(root), "--archives", *archives]
+    assert data_script("prepare_a2d_sentences").main(line) == 0, capsys.readouterr().out
+    place = root / "text_annotations/a2d_annotation_with_instances"
+    assert f"{root / place.name}: moved to {place}" in (root / "prepare-report.txt").read_text()
+    assert sorted(p.name for p in root.iterdir() if p.name[0] != ".") == [
+        *("Release", "prepare-report.txt", "text_annotations")
+    ]
+    assert len(load("a2d-sentences", root=root, split="train", window=4)) == len(
+        load("a2d-sentences", root=whole, split="train", window=4)
+    )
+    assert data_script("prepare_a2d_sentences").main(line) == 0
+    assert "moved" not in (root / "prepare-report.txt").read_text()
 
 
 def test_script_of_refcoco(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
