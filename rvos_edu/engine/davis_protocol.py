@@ -183,9 +183,7 @@ def add_davis(
     clips = sorted({score.clip for score in result.expressions})
     clips = [clip for clip in clips if dataset.clips[clip].video not in incomplete]
     if not clips:
-        raise DataError(
-            f"{dataset.root}: no sequence of {dataset.split!r} has all its sentences"
-        )
+        raise DataError(f"{dataset.root}: no sequence of {dataset.split!r} has all its sentences")
     sequences = segment_sequences(model, dataset, folder, config=config, clips=clips)
     score = score_davis_folder(
         folder, dataset.root, split=dataset.split, sequences=sequences, skip=dataset.left_out
