@@ -83,6 +83,7 @@ def evaluate(options: argparse.Namespace) -> int:
         swap_sentences=options.swap_sentences,
         false_sentences=options.false_sentences,
         batch_size=options.batch_size,
+        skip_bad=options.skip_bad,
     )
     return 0
 
@@ -194,6 +195,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--swap-sentences", action=flag, help="also with another object's sentence")
     parser.add_argument("--false-sentences", action=flag, help="also with sentences that fit nothing: R")
     parser.add_argument("--batch-size", type=int, default=4, help="videos per forward pass (%(default)s)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
     parser.add_argument("--out", help="folder of table, JSON and page (runs/evaluate-<model>-<data>-<split>)")
 
 

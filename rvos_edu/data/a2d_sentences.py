@@ -138,7 +138,7 @@ LAYOUT = Layout(
         ),
         Source("videos", "web.eecs.umich.edu/~jjcorso/r/a2d", "research use"),
     ),
-    moved={
+    places={
         name: f"text_annotations/{name}"
         for name in ("a2d_annotation_with_instances", "a2d_annotation.txt", "a2d_missed_videos.txt")
     },

@@ -14,6 +14,7 @@ from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.images import read_frame
 from rvos_edu.data.jhmdb_tables import (
     SAMPLES_PER_VIDEO,
+    SAMPLES_SOURCE,
     JHMDBVideo,
     frame_total,
     listed_numbers,
@@ -110,7 +111,8 @@ def _samples(root: Path, totals: dict[str, int], bad: frozenset[str]) -> tuple[i
     path = samples_file(root)
     if not path.is_file():
         count = sum(min(SAMPLES_PER_VIDEO, total) for total in totals.values())
-        return count, f"{path} is missing: frames are drawn, published numbers are of others", {}
+        note = f"{path} is missing: frames are drawn, published numbers are of those of {SAMPLES_SOURCE}"
+        return count, note, {}
     wrong: dict[str, str] = {}
     try:
         numbers = listed_numbers(root, totals, known=bad, faults=Faults(wrong, []))

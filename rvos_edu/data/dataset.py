@@ -51,10 +51,10 @@ class ClipDataset(Dataset[VideoSample], ABC):
         transform: applied to an item with a generator drawn from torch's seed; not to `load_clip`.
 
     Attributes:
-        skipped: number of faulty entries that were left out.
+        left_out: keys of the faulty entries that were left out, as `SplitReport.bad` has them.
     """
 
-    skipped = 0
+    left_out: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -71,6 +71,11 @@ class ClipDataset(Dataset[VideoSample], ABC):
         self._of_clip: list[list[int]] = [[] for _ in self.clips]
         for index, (clip, _) in enumerate(self._items):
             self._of_clip[clip].append(index)
+
+    @property
+    def skipped(self) -> int:
+        """Number of faulty entries that were left out."""
+        return len(self.left_out)
 
     def __len__(self) -> int:
         return len(self._items)

@@ -18,6 +18,8 @@ from rvos_edu.data.dataset import Transformation
 from rvos_edu.data.images import read_frame
 from rvos_edu.data.index import index_key, kept
 from rvos_edu.data.jhmdb_tables import (
+    SAMPLES_FILE,
+    SAMPLES_SOURCE,
     JHMDBVideo,
     drawn_numbers,
     frame_total,
@@ -76,9 +78,11 @@ class JHMDBSentences(CentreWindows):
         if self.drawn:
             numbers = {video: drawn_numbers(video, n, seed) for video, n in self._totals.items()}
             logger.warning(
-                "%s is missing: frames are drawn with seed %d; published numbers are of others",
+                "%s is missing: frames are drawn with seed %d; published numbers are of others, which the "
+                "file of that name in %s lists",
                 samples_file(root),
                 seed,
+                SAMPLES_SOURCE,
             )
         else:
             numbers = listed_numbers(root, self._totals, known=skip, faults=Faults(None, []))
@@ -167,5 +171,6 @@ LAYOUT = Layout(
             "A2D's terms forbid re-publication",
         ),
         Source("frames, puppet masks", "jhmdb.is.tue.mpg.de", "research use"),
+        Source(f"frames that are evaluated: {SAMPLES_FILE}", SAMPLES_SOURCE, "see repository"),
     ),
 )

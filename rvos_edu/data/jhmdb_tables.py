@@ -25,6 +25,7 @@ from rvos_edu.errors import DataError
 HEADER = "video_id,query"
 IMAGES, MASKS = "Rename_Images", "puppet_mask"
 SAMPLES_FILE = "jhmdb_sentences_samples_metadata.json"
+SAMPLES_SOURCE = "github.com/mttr2021/MTTR, datasets/jhmdb_sentences/"  # where the list is published
 SAMPLES_PER_VIDEO = 3
 _FRAME = re.compile(r"\d{5}\.png")
 

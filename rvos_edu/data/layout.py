@@ -75,7 +75,7 @@ class Layout:
         windowed: clips are windows around one annotated frame, in evaluation too.
         images: clips are images.
         sources: where to get it; empty if it is made here.
-        moved: parts that its archives may unpack into the dataset's folder itself, and their place below it.
+        places: what archives put at the top of the folder, and where below it that belongs.
     """
 
     name: str
@@ -88,4 +88,4 @@ class Layout:
     windowed: bool = False
     images: bool = False
     sources: tuple[Source, ...] = ()
-    moved: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)

@@ -78,7 +78,9 @@ def check_joint(root: Path, split: str) -> SplitReport:
         videos=sum(counts),
         expressions=sum(report.expressions for report in reports.values()),
         frames=1.0,
-        objects=float(np.average([r.objects or 0.0 for r in reports.values()], weights=counts)),
+        objects=sum((r.objects or 0.0) * r.videos for r in reports.values()) / sum(counts)
+        if any(counts)
+        else None,
         late=None,
         categories={},
         ceiling=None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rvos_edu.data.index import file_stamp, index_key, kept
-from rvos_edu.data.refcoco_json import json_file, read_json_table
+from rvos_edu.data.refcoco_json import json_file, pictures_of, read_json_table
 from rvos_edu.data.refcoco_records import (
     Faults,
     ReferredImage,
@@ -17,6 +18,8 @@ from rvos_edu.data.refcoco_records import (
 )
 from rvos_edu.data.refcoco_tables import entries_of, read_table
 from rvos_edu.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 def split_table(root: str | Path, name: str, split: str, *, faults: Faults) -> SplitTable:
@@ -73,16 +76,35 @@ def _image(about: dict[str, Any]) -> ReferredImage:
 def referred_images(root: str | Path, name: str, *, without: str) -> set[int]:
     """Ids of the images of all splits of a dataset (default division) but one; kept in the index.
 
+    Without the published file: of the splits that are there in the form of `refcoco_json`.
+
     Raises:
-        DataError: if the file is missing or damaged; entries without an image or a split do not count.
+        DataError: if there is neither, or one is damaged; entries without an image or a split do not count.
     """
     path, part = references_file(root, name, without)
+    converted = [] if path.is_file() else _other_files(json_file(root, name, without))
+    if not path.is_file() and not converted:
+        raise DataError(
+            f"{path} is missing, and so are {json_file(root, name, '*').name} of other splits: which images "
+            "those use cannot be told"
+        )
 
     def build() -> list[int]:
-        others = [e for e in entries_of(path) if isinstance(e, dict) and e.get("split") != part]
-        return sorted({e["image_id"] for e in others if isinstance(e.get("image_id"), int)})
+        if converted:
+            found = [about.get("original_id") for file in converted for about in pictures_of(file)]
+        else:
+            entries = [e for e in entries_of(path) if isinstance(e, dict) and e.get("split") != part]
+            found = [entry.get("image_id") for entry in entries]
+        return sorted({image for image in found if isinstance(image, int)})
 
-    if not path.is_file():
-        raise DataError(f"{path} is missing: which images the other splits use cannot be told")
-    key = index_key("images of other splits", file_stamp(path), part)
-    return set(kept(key, build, valid=lambda found: isinstance(found, list)))
+    key = index_key("images of other splits", *(file_stamp(file) for file in [path, *converted]), part)
+    images = set(kept(key, build, valid=lambda found: isinstance(found, list)))
+    if converted:
+        names = ", ".join(file.name for file in converted)
+        logger.info("%s: images of other splits are those of %s (%d)", name, names, len(images))
+    return images
+
+
+def _other_files(own: Path) -> list[Path]:
+    prefix = own.stem.rpartition("_")[0]
+    return [file for file in sorted(own.parent.glob(f"{prefix}_*.json")) if file != own]

@@ -103,6 +103,15 @@ def read_json_table(path: Path, *, faults: Faults) -> SplitTable:
     return SplitTable(path, images, segmentations, len(segmentations))
 
 
+def pictures_of(path: Path) -> list[dict[str, Any]]:
+    """The entries of the images of such a file, one per sentence, not looked at yet.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    return _list(path, read_json(path), "images")
+
+
 def _list(path: Path, content: Any, key: str) -> list[dict[str, Any]]:
     entries = content.get(key) if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

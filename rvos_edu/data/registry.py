@@ -107,7 +107,7 @@ def load(
     dataset = layout.open(
         folder, split=split, window=window, seed=seed, transform=transform, skip=frozenset(bad)
     )
-    dataset.skipped = len(bad)
+    dataset.left_out = frozenset(bad)
     if bad:
         first = next(iter(bad.values()))
         logger.warning("%s %s: faulty entries left out: %d; the first: %s", name, split, len(bad), first)

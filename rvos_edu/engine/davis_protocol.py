@@ -122,6 +122,7 @@ def score_davis_folder(
     *,
     split: str = "valid",
     sequences: Sequence[str] | None = None,
+    skip: frozenset[str] = frozenset(),
     progress: bool = True,
 ) -> DavisResult:
     """Scores of a folder of masks, with proposals assigned as DAVIS does and by strict identity.
@@ -135,12 +136,13 @@ def score_davis_folder(
         root: Ref-DAVIS17.
         split: of it.
         sequences: those that are scored; default: all.
+        skip: keys of what is left out, as in `read_split`.
         progress: show a bar.
 
     Raises:
         DataError: if a folder, sequence or frame is missing, damaged, of another size or has too many ids.
     """
-    records = {record.video: record for record in read_split(root, split)}
+    records = {record.video: record for record in read_split(root, split, skip=skip)}
     names = list(records) if sequences is None else list(sequences)
     folders = _annotator_folders(Path(folder))
     found: dict[str, list[list[SequenceScore]]] = {match: [[] for _ in folders] for match in MATCHES}
@@ -171,13 +173,21 @@ def add_davis(
 ) -> None:
     """Segment and score the clips of Ref-DAVIS17 that `result` is of; figures go there, masks to `folder`.
 
+    A sequence with a sentence that is left out as faulty is left out here: its objects cannot compete.
+
     Raises:
-        DataError: as `segment_sequences`.
+        DataError: as `segment_sequences`; if no sequence has all its sentences.
     """
     assert isinstance(dataset, VideoDataset)
+    incomplete = {key.split("/")[0] for key in dataset.left_out}
     clips = sorted({score.clip for score in result.expressions})
+    clips = [clip for clip in clips if dataset.clips[clip].video not in incomplete]
+    if not clips:
+        raise DataError(f"{dataset.root}: no sequence of {dataset.split!r} has all its sentences")
     sequences = segment_sequences(model, dataset, folder, config=config, clips=clips)
-    score = score_davis_folder(folder, dataset.root, split=dataset.split, sequences=sequences)
+    score = score_davis_folder(
+        folder, dataset.root, split=dataset.split, sequences=sequences, skip=dataset.left_out
+    )
     result.own.update(score.figures())
 
 

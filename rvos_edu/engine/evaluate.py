@@ -42,6 +42,7 @@ def run(
     swap_sentences: bool | None = None,
     false_sentences: bool | None = None,
     batch_size: int = 4,
+    skip_bad: bool = False,
 ) -> EvaluationReport:
     """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
 
@@ -50,7 +51,7 @@ def run(
 
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
-        data, root, split, level: as for `rvos_edu.data.load`.
+        data, root, split, level, skip_bad: as for `rvos_edu.data.load`.
         seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
@@ -63,7 +64,7 @@ def run(
     _check(seeds, limit=limit, batch_size=batch_size, generated=shapes and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     network, config = load_model(model)
-    datasets = {seed: _load(data, split, root, level, seed, config) for seed in seeds or [0]}
+    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds or [0]}
     how = _How(
         network, config, name=str(model), data=data, split=split, level=level if shapes else None,
         limit=limit, batch_size=batch_size,
@@ -108,6 +109,7 @@ class _How:
             clips=[len({score.clip for score in result.true_scores}) for result in results],
             results=results,
             seconds=time.monotonic() - started,
+            skipped=sum(dataset.skipped for dataset in datasets.values()),
         )
 
     def score(self, dataset: ClipDataset, seed: int, folder: Path) -> EvaluationResult:
@@ -165,7 +167,14 @@ def truth_is_hidden(dataset: ClipDataset) -> bool:
 
 
 def _load(
-    data: str, split: str, root: str | None, level: str, seed: int, config: AnyExperiment
+    data: str,
+    split: str,
+    root: str | None,
+    level: str,
+    seed: int,
+    config: AnyExperiment,
+    *,
+    skip_bad: bool,
 ) -> ClipDataset:
     """The split: whole videos, or the model's windows where single frames are annotated.
 
@@ -174,7 +183,14 @@ def _load(
     train_videos = None if seed == 0 or split == "train" else 0
     window = config.data.window if layout_of(data).windowed else None
     return load(
-        data, split=split, root=root, level=level, seed=seed, train_videos=train_videos, window=window
+        data,
+        split=split,
+        root=root,
+        level=level,
+        seed=seed,
+        train_videos=train_videos,
+        window=window,
+        skip_bad=skip_bad,
     )
 
 

@@ -64,6 +64,7 @@ class EvaluationReport:
         model, data, split: as asked for; `level` is None for data without levels.
         clips: number of clips per seed.
         seconds: wall time.
+        skipped: number of faulty entries that were left out, over all seeds.
     """
 
     model: str
@@ -74,6 +75,7 @@ class EvaluationReport:
     clips: list[int]
     results: list[EvaluationResult]
     seconds: float
+    skipped: int = 0
 
     @property
     def name(self) -> str:
@@ -91,9 +93,10 @@ class EvaluationReport:
         level = "" if self.level is None else f", level {self.level}"
         seeds = "" if self.level is None else f", seed {', '.join(map(str, self.seeds))}"
         count = sum(len(result.true_scores) for result in self.results)
+        left = f", faulty entries left out: {self.skipped}" if self.skipped else ""
         return (
             f"{self.name} on {self.data} ({self.split}{level}{seeds}): "
-            f"{sum(self.clips)} clips, {count} expressions, {self.seconds:.0f} s"
+            f"{sum(self.clips)} clips, {count} expressions{left}, {self.seconds:.0f} s"
         )
 
     def spread(self) -> dict[str, Spread]:
@@ -120,6 +123,7 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
         "level": report.level,
         "seeds": report.seeds,
         "clips": report.clips,
+        "skipped": report.skipped,
         "seconds": round(report.seconds, 1),
         "unit": "percent",
         "figures": {name: asdict(value) for name, value in report.spread().items()},

@@ -25,6 +25,7 @@ def false_pairs_of(
     `data_scripts/make_r2_youtube_vos.py` made them.
 
     Args:
+        dataset: the split; pairs made of what it leaves out are left out as well.
         wanted: None: where they are proven to be false (Moving Shapes), and where the truth is hidden, if
             somebody has made them: R is what can be measured then.
         hidden: whether the masks of the split are.
@@ -36,7 +37,8 @@ def false_pairs_of(
     if wanted is None:
         wanted = known or (hidden and pairs_file(dataset.root, dataset.split).is_file())
     kinds = KINDS if known else KINDS[:1]
-    return [load_pairs(dataset.root, dataset.split, kind=kind) for kind in kinds] if wanted else []
+    skip = dataset.left_out
+    return [load_pairs(dataset.root, dataset.split, kind=k, skip=skip) for k in kinds] if wanted else []
 
 
 def add_false_pairs(

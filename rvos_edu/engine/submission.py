@@ -94,8 +94,10 @@ def write_submission(
         progress: show a bar.
 
     Raises:
+        DataError: if what the server asks for cannot be told.
         StorageError: if the disk is full.
     """
+    form.names(dataset.root, dataset.split)  # an error of this comes before hours of work
     with submission_writer(path, form) as writer:
         outputs = segment_split(model, dataset, config=config, writer=writer, limit=limit, progress=progress)
     report = validate_submission(path, dataset.root, dataset.split, form.data, progress=progress)

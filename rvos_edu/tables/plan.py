@@ -196,11 +196,14 @@ def _folder(data: str, root: Path) -> Path:
     Raises:
         DataError: if it is not there.
     """
-    title = layout_of(data).title
-    names = (data.replace("-", "_"), data)
+    layout = layout_of(data)
+    names = ("coco", "refcoco") if layout.images else (data.replace("-", "_"), data)
     found = [root / name for name in names if (root / name).is_dir()]
     if not found:
-        raise DataError(f"needs {title} as {root / names[0]}")
+        holds = (
+            ", the folder that holds refcoco/, refcoco+/, refcocog/ and the images" if layout.images else ""
+        )
+        raise DataError(f"needs {layout.title} as {root / names[0]}{holds}")
     return found[0]
 
 

@@ -91,6 +91,7 @@ def test_the_published_list_is_used_and_named(root: Path, caplog: pytest.LogCapt
 def test_drawn_frames_depend_on_video_and_seed(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = test(root)
     assert data.drawn and "samples_metadata.json is missing: frames are drawn with seed 0" in caplog.text
+    assert "github.com/mttr2021/MTTR, datasets/jhmdb_sentences/ lists" in caplog.text
     found = numbers(data)
     assert found[ODD] == sorted(random.Random(f"0 {ODD}").sample(range(1, 6), 3)) and found[SHORT] == [1]
     assert all(1 <= n <= 5 for n in found[ODD]) and len(set(found[PLAIN])) == 3
@@ -140,7 +141,8 @@ def test_counts_and_notes(root: Path) -> None:
     assert (split.videos, split.expressions, split.samples, split.frames) == (3, 3, 7, 4.0)
     path = root / "jhmdb_sentences_samples_metadata.json"
     assert report.notes == [
-        f"test: {path} is missing: frames are drawn, published numbers are of others",
+        f"test: {path} is missing: frames are drawn, published numbers are of those of "
+        "github.com/mttr2021/MTTR, datasets/jhmdb_sentences/",
         f"test: 2 videos have fewer masks than frames, the last frames are left out: {ODD}",
         "test: found 3 videos and 3 expressions and 7 samples, the published split has 928 and 928 and 2784",
     ]

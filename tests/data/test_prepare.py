@@ -94,13 +94,18 @@ def test_checksums(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = "meta_expressions/train/meta_expressions.json"
     sums = {good: hashlib.sha256((tree / good).read_bytes()).hexdigest(), "gone.json": "0" * 64}
     sums["meta_expressions/valid/meta_expressions.json"] = "f" * 64
-    layout = replace(layout_of(NAME), sources=(Source("text", "somewhere", "free", sums),))
+    expected = {"valid": {"videos": 1, "expressions": 2}}
+    layout = replace(layout_of(NAME), sources=(Source("text", "somewhere", "free", sums),), expected=expected)
     monkeypatch.setitem(LAYOUTS, NAME, layout)
     said: list[str] = []
     (problem,) = prepare([NAME], tree, say=said.append).problems
     assert "valid/meta_expressions.json has the SHA-256" in problem and "published is ffff" in problem
     assert f"{tree / good}: checksum as published" in said
     assert f"{tree / 'gone.json'}: not there, its checksum was not compared" in said
+    expected["valid"]["videos"] = 507  # a part of it, or an export
+    assert prepare([NAME], tree, say=said.append).problems == []
+    (note,) = (text for text in said if text.startswith("NOT THE PUBLISHED DATA: "))
+    assert "valid/meta_expressions.json has the SHA-256" in note and "published is ffff" in note
 
 
 def test_without_data(tmp_path: Path) -> None:
@@ -148,34 +153,41 @@ def test_script_of_refer_youtube_vos(archive: Path, tmp_path: Path) -> None:
     assert script.main([*line, str(tmp_path / "bad.zip")]) == 2
 
 
-def test_script_of_a2d_sentences_on_archives_without_folders(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("script, name", SCRIPTS.items())
+def test_scripts_on_exports(
+    script: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Release.tar and a2d_annotation_with_instances.zip: what lands in the root itself is moved."""
-    tree, root = write_a2d(tmp_path / "published"), tmp_path / "root"
-    with tarfile.open(tmp_path / "Release.tar", "w") as opened:
-        opened.add(tree / "Release", "Release")
-    texts, archives = tree / "text_annotations", [str(tmp_path / "Release.tar")]
-    archives.append(str(tmp_path / "a2d_annotation_with_instances.zip"))
-    with zipfile.ZipFile(archives[1], "w") as zipped:
-        for file in sorted(p for p in texts.rglob("*") if p.is_file()):
-            zipped.write(file, str(file.relative_to(texts)))
-    script = data_script("prepare_a2d_sentences")
+    root = tmp_path / "made"
+    assert main(["data", "make", name, "--root", str(root), *TINY]) == 0
+    assert data_script(f"prepare_{script}").main(["--root", str(root)]) == 0, capsys.readouterr().out
+    assert "0 problems; " in (root / "prepare-report.txt").read_text()
+
+
+def test_script_of_a2d_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The archives as they are published: that of the masks has no folder text_annotations."""
+    whole, root = write_a2d(tmp_path / "whole"), tmp_path / "root"
+    with tarfile.open(tmp_path / "Release.tar", "w") as release:
+        release.add(whole / "Release", "Release")
+    masks = whole / "text_annotations/a2d_annotation_with_instances"
+    with zipfile.ZipFile(tmp_path / "a2d_annotation_with_instances.zip", "w") as opened:
+        for file in masks.rglob("*.h5"):
+            opened.write(file, str(file.relative_to(masks.parent)))
+    root.mkdir()
+    for name in ("a2d_annotation.txt", "a2d_missed_videos.txt"):
+        shutil.copy(masks.parent / name, root)
+    archives = [str(tmp_path / name) for name in ("Release.tar", "a2d_annotation_with_instances.zip")]
     line = ["--root", str(root), "--archives", *archives]
-    assert script.main(line) == 0
-    names = ["a2d_annotation.txt", "a2d_annotation_with_instances", "a2d_missed_videos.txt"]
-    assert sorted(p.name for p in (root / "text_annotations").iterdir()) == names
+    assert data_script("prepare_a2d_sentences").main(line) == 0, capsys.readouterr().out
+    place = root / "text_annotations/a2d_annotation_with_instances"
+    assert f"{root / place.name}: moved to {place}" in (root / "prepare-report.txt").read_text()
     assert sorted(p.name for p in root.iterdir() if p.name[0] != ".") == [
-        "Release",
-        "prepare-report.txt",
-        "text_annotations",
+        *("Release", "prepare-report.txt", "text_annotations")
     ]
-    printed = capsys.readouterr().out
-    assert all(f"{root / name}: moved to {root / 'text_annotations' / name}" in printed for name in names)
-    (root / names[0]).write_text("another")
-    assert script.main(line) == 0
-    printed = capsys.readouterr().out
-    assert f"{root / names[0]} is not used: " in printed and "moved to" not in printed
+    assert len(load("a2d-sentences", root=root, split="train", window=4)) == len(
+        load("a2d-sentences", root=whole, split="train", window=4)
+    )
+    assert data_script("prepare_a2d_sentences").main(line) == 0
+    assert "moved" not in (root / "prepare-report.txt").read_text()
 
 
 def test_script_of_refcoco(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from rvos_edu.data import check, layout_of, load
 from rvos_edu.data.refcoco_index import kept_table
 from rvos_edu.data.refcoco_json import json_file, write_json_table
+from rvos_edu.data.refcoco_records import SplitTable
 from rvos_edu.errors import DataError
 from tests.data.test_refcoco import edit, ref, refs, sentence, write
 
@@ -195,6 +196,15 @@ def test_the_joint_set(root: Path) -> None:
     assert len(load("refcoco-joint", root=root, split="train", skip_bad=True)) == 7
 
 
+def test_a_joint_set_without_a_single_image(root: Path) -> None:
+    for name, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd")):
+        entries = [ref(0, 1, 11, "train", sentence(0, " ")), ref(1, 3, 31, "val", sentence(1, "dog"))]
+        write(root, name, by, entries)
+    report = check("refcoco-joint", root)
+    assert len(report.problems) == 3 and all("a sentence of ref 0 is empty" in p for p in report.problems)
+    assert (report.splits[0].videos, report.splits[0].objects) == (0, None)
+
+
 def test_the_tables_are_read_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load("refcoco", root=root, split="train")
     with monkeypatch.context() as patch:
@@ -266,6 +276,29 @@ def test_it_reads_back(converted: Path) -> None:
         assert all(getattr(one, name) == getattr(two, name) for name in same)
         assert one.target is not None and two.target is not None
         assert torch.equal(one.target.masks, two.target.masks) and one.target.referred == two.target.referred
+
+
+def test_the_joint_set_in_this_form(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Images of other splits are left out, whichever form tells them."""
+    write(root, "refcoco+", "unc", [ref(0, 1, 11, "train", sentence(0, "p"))])
+    own = [ref(0, 2, 21, "train", sentence(0, "q")), ref(1, 1, 12, "val", sentence(1, "r"))]
+    write(root, "refcocog", "umd", own)
+    published = [sample.expression for sample in load("refcoco-joint", root=root, split="train")]
+    assert published == ["crowd", "q"]  # image 1 is in val of RefCOCOg
+    for name in ("refcoco", "refcoco+", "refcocog"):
+        (path,) = (root / name).glob("refs*.p")
+        for split in {"refcoco": ("train", "val"), "refcocog": ("train", "val")}.get(name, ("train",)):
+            write_json_table(json_file(root, name, split), name, kept_table(root, name, split))
+        path.unlink()
+    with pytest.raises(DataError, match=r"instances_refcoco\+_\*\.json of other splits: which images those"):
+        load("refcoco-joint", root=root, split="train")
+    table = SplitTable(root, [], {}, 0)
+    write_json_table(json_file(root, "refcoco+", "val"), "refcoco+", table)
+    with caplog.at_level("INFO"):
+        data = load("refcoco-joint", root=root, split="train")
+    assert [sample.expression for sample in data] == published
+    assert "refcocog: images of other splits are those of instances_refcocog_val.json (1)" in caplog.text
+    assert check("refcoco-joint", root).ok
 
 
 @pytest.mark.parametrize(

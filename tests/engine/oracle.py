@@ -55,6 +55,8 @@ class Clips:
     """What `evaluate` needs of a dataset."""
 
     root = Path("in memory")
+    skipped = 0
+    left_out: frozenset[str] = frozenset()
 
     def __init__(self, *clips: list[VideoSample]) -> None:
         self._clips = clips

@@ -228,7 +228,9 @@ def test_real_rows_that_are_not_run_say_what_is_missing(
     pairs = reproduce(find_table("r2vos-c"), options)
     assert "make_r2_youtube_vos.py" in pairs[1].why
     images = reproduce(find_table("r2vos-b"), options)
-    assert images[0].why == f"needs RefCOCO as {datasets / 'refcoco'}"
+    assert images[0].why == (
+        f"needs RefCOCO as {datasets / 'coco'}, the folder that holds refcoco/, refcoco+/, refcocog/ and the images"
+    )
     (datasets / "refer_youtube_vos" / "valid" / "Annotations").rename(tmp_path / "hidden")
     assert "are not public" in reproduce(find_table("mttr-ref-ytvos"), options)[0].why
     assert not engine.trained and not engine.evaluated
@@ -241,6 +243,9 @@ def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
     (tmp_path / "swin_tiny_patch244_window877_kinetics400_1k.pth").touch()
     (datasets / "refcoco").mkdir()
     options = real_options(tmp_path, datasets, steps=3)
+    assert plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).root == datasets / "refcoco"
+    (datasets / "coco").mkdir()
+    assert plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).root == datasets / "coco"
     config = plan(find_table("mttr-ref-ytvos"), find_table("mttr-ref-ytvos").rows[0], options).config
     assert config is not None
     assert (config.train.steps, config.train.batch_size * config.train.accumulate) == (3, 4)
