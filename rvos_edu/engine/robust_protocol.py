@@ -101,6 +101,7 @@ def score_false_pairs(
                         expression_id=sample.expression_id,
                         expression=sample.expression,
                         area=float(answer.voted.mean()),
+                        pixels=int(answer.voted.sum()),
                         mismatch=answer.mismatch,
                     )
                     for sample, answer in zip(asked, answers, strict=True)

@@ -134,6 +134,7 @@ def segment_split(
                     category=sample.category,
                     query=prediction.query,
                     area=float(prediction.voted.mean()),
+                    pixels=int(prediction.voted.sum()),
                     mismatch=prediction.mismatch,
                     rejected=rejected,
                 )

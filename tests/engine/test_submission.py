@@ -80,6 +80,7 @@ def test_one_png_per_frame_empty_ones_too_and_the_same_bytes_again(tmp_path: Pat
         (0, "moving", "0", 0), (0, "moving", "1", 1), (1, "late", "0", 1),
     ]  # fmt: skip
     assert [s.area for s in scores] == pytest.approx([16 / 512, 16 / 512, 16 / 1024])
+    assert [s.pixels for s in scores] == [3 * 16, 3 * 16, 16]
     assert all(s.mismatch is None and not s.rejected for s in scores)
 
 
@@ -150,11 +151,11 @@ def test_one_video_and_few_predictions_are_in_memory_at_a_time(monkeypatch: pyte
 
 
 def output(area: float, mismatch: float | None) -> OutputScore:
-    return OutputScore(0, "v", "0", "x", None, 0, area, mismatch, False)
+    return OutputScore(0, "v", "0", "x", None, 0, area, round(1e6 * area), mismatch, False)
 
 
 def false(area: float, mismatch: float | None) -> FalsePairScore:
-    return FalsePairScore("random", "v", "0", "y", area, mismatch)
+    return FalsePairScore("random", "v", "0", "y", area, round(1e6 * area), mismatch)
 
 
 def test_r_needs_no_truth_by_hand() -> None:
