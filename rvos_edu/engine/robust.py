@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
 from rvos_edu.engine.scoring import ExpressionScore, OutputScore
 from rvos_edu.metrics import alignment_auc, robustness
 
@@ -32,6 +33,21 @@ class FalsePairScore:
     area: float
     pixels: int
     mismatch: float | None
+
+
+@dataclass(frozen=True)
+class FilteredSummary:
+    """Means over all true sentences with the filter 1(A), in percent.
+
+    Args:
+        j, f, jf: where masks are emptied, J and F are those of empty masks: 1 in frames without the object.
+        kept: share of the sentences whose masks are not emptied.
+    """
+
+    j: float
+    f: float
+    jf: float
+    kept: float
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,21 @@ def summarise_robustness(
         kept=100 * float(kept.mean()),
         rejected=100 * float(1 - missed.mean()),
     )
+
+
+def summarise_filtered(true: Sequence[ExpressionScore], *, threshold: float) -> FilteredSummary | None:
+    """J, F and J&F if masks are emptied from `threshold` on; None for models that do not judge sentences."""
+    if any(s.mismatch is None for s in true):
+        return None
+    kept = _mismatches(true) < threshold
+    j, f = _scores_kept(true, kept)
+    assert j is not None and f is not None
+    return FilteredSummary(j, f, (j + f) / 2, kept=100 * float(kept.mean()))
+
+
+def align_threshold(settings: InferenceConfig) -> float:
+    """From which probability of "does not match" on the filter empties masks; one half where none is set."""
+    return settings.align_threshold if isinstance(settings, R2VOSInferenceConfig) else 0.5
 
 
 def _scores_kept(true: TrueScores, kept: NDArray[np.bool_]) -> tuple[float, float] | tuple[None, None]:

@@ -9,11 +9,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from rvos_edu.cli import main
@@ -34,7 +32,7 @@ from rvos_edu.engine.summary import summarise_hidden
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.structures import VideoSample
 from tests.engine.conftest import write_tree
-from tests.engine.oracle import Clips, ColourModel, samples
+from tests.engine.oracle import Clips, ColourModel, Judging, samples
 from tests.tiny import tiny_model, tiny_r2vos
 
 SERVER = submission_format("refer-youtube-vos")
@@ -99,17 +97,6 @@ def test_the_writer_refuses_what_the_server_would(tmp_path: Path) -> None:
         for wrong in (np.zeros((3, 32, 16), bool), np.zeros((2, 16, 32), bool), np.zeros((3, 16, 32), int)):
             with pytest.raises(ValueError, match=r"masks must be bool \(3, 16, 32\), got "):
                 writer.add(MOVING[1], wrong)
-
-
-class Judging(ColourModel):
-    """Says of every sentence with "two" that it does not fit."""
-
-    def ground(self, features: SimpleNamespace, expressions: list[str], *, clips: torch.Tensor):
-        out = super().ground(features, expressions, clips=clips)
-        wrong = torch.tensor([3.0 if "two" in e else -3.0 for e in expressions])
-        return SimpleNamespace(
-            mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=wrong
-        )
 
 
 @pytest.mark.parametrize(
