@@ -53,7 +53,7 @@ def prepare(
     Args:
         names: as `load` knows them.
         root: their folder, made if need be.
-        archives: unpacked into it, unless they were before; see `Layout.moved`.
+        archives: unpacked into it, unless they were before; see `Layout.places`.
         convert: called when they are; makes what else is needed, unless it is there, and says what it did.
         say: gets every line as it comes.
 

@@ -7,7 +7,7 @@ with the highest probability, of those that are at least one half, else to the b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from rvos_edu.data.palette import write_ids
 from rvos_edu.data.ref_davis import ANNOTATORS, sentences_of_slot
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
 from rvos_edu.engine.inference import predict
+from rvos_edu.engine.segment import rejects
 from rvos_edu.engine.summary import EvaluationResult
 from rvos_edu.errors import DataError
 from rvos_edu.metrics.davis import (
@@ -61,6 +62,7 @@ def segment_sequences(
     *,
     config: AnyExperiment,
     clips: Sequence[int] | None = None,
+    rejected: Collection[tuple[str, str]] = (),
     progress: bool = True,
 ) -> list[str]:
     """Write masks of all objects as each annotator names them: folder/anno_{slot}/<sequence>/<frame>.png.
@@ -71,6 +73,7 @@ def segment_sequences(
         folder: is made if need be.
         config: how frames are resized and masks post-processed; `inference.max_frames`: frames of a clip.
         clips: numbers of its clips; default: all.
+        rejected: (video, expression id) of the sentences whose masks the filter 1(A) empties in all frames.
         progress: show a bar.
 
     Returns:
@@ -94,7 +97,8 @@ def segment_sequences(
             for start in range(0, len(own[0].frames), config.inference.max_frames):
                 part = [_cut(sample, start, config.inference.max_frames) for sample in own]
                 [answers] = predict(model, [part], config=config)
-                masks = compete([answer.probable() for answer in answers], ids)
+                empty = [(video, sentence.id) in rejected for sentence in sentences]
+                masks = compete([a.probable() * (not e) for a, e in zip(answers, empty, strict=True)], ids)
                 for name, mask in zip(part[0].frame_names, masks, strict=True):
                     write_ids(place / f"{name}.png", mask)
         sequences.append(video)
@@ -175,6 +179,9 @@ def add_davis(
 
     A sequence with a sentence that is left out as faulty is left out here: its objects cannot compete.
 
+    The filter 1(A) is applied where the settings want it. What it decides is what the model has said of whole
+    videos in `result`, as in submissions: one decision per sentence, not one per clip.
+
     Raises:
         DataError: as `segment_sequences`; if no sequence has all its sentences.
     """
@@ -184,11 +191,15 @@ def add_davis(
     clips = [clip for clip in clips if dataset.clips[clip].video not in incomplete]
     if not clips:
         raise DataError(f"{dataset.root}: no sequence of {dataset.split!r} has all its sentences")
-    sequences = segment_sequences(model, dataset, folder, config=config, clips=clips)
+    settings, scores = config.inference, result.expressions
+    rejected = {(s.video, s.expression_id) for s in scores if rejects(settings, s.mismatch)}
+    sequences = segment_sequences(model, dataset, folder, config=config, clips=clips, rejected=rejected)
     score = score_davis_folder(
         folder, dataset.root, split=dataset.split, sequences=sequences, skip=dataset.left_out
     )
     result.own.update(score.figures())
+    if result.overall_filtered is not None and getattr(settings, "align_filter", False):
+        result.own["davis.rejected"] = 100.0 * len(rejected) / len(scores)
 
 
 def _cut(sample: VideoSample, start: int, length: int) -> VideoSample:

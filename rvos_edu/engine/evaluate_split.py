@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tqdm.auto import tqdm
 
@@ -11,6 +11,7 @@ from rvos_edu.data import ClipDataset
 from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.engine.inference import clip_batches, evenly, predict, truth_of
 from rvos_edu.engine.protocols import other_sentence, shuffle_frames_of
+from rvos_edu.engine.robust import align_threshold, summarise_filtered
 from rvos_edu.engine.scoring import (
     ExpressionScore,
     ImageScores,
@@ -112,7 +113,9 @@ def evaluate(
             bar.update(len(clips))
     if not scores:
         raise DataError("there is no expression to evaluate: the dataset is empty")
-    return _summarise(scores, images, shuffled if shuffle else None, swap=swap)
+    result = _summarise(scores, images, shuffled if shuffle else None, swap=swap)
+    filtered = summarise_filtered(scores, threshold=align_threshold(config.inference))
+    return replace(result, overall_filtered=filtered)
 
 
 def _summarise(

@@ -32,6 +32,10 @@ COLUMNS = (  # figure, heading, width
 )
 SENTENCES = (  # below the table; a figure's name stands in brackets
     "J&F [overall.jf], without voting [overall.jf_frame]",
+    "with the filter 1(A): J&F [overall_filtered.jf], J [overall_filtered.j], F [overall_filtered.f],"
+    " [overall_filtered.kept] % of the sentences kept",
+    "DAVIS figures are with the filter 1(A), judged once per video: [davis.rejected] % of the sentences are"
+    " emptied",
     "late-entry clips: J&F [late_entry_clips.jf] with voting, [late_entry_clips.jf_frame] without,"
     " gain [late_entry_clips.gain]",
     "P@0.5 to 0.9 " + " / ".join(f"[images.P@{k}]" for k in THRESHOLDS),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
 from rvos_edu.engine.scoring import ExpressionScore, OutputScore
 from rvos_edu.metrics import alignment_auc, robustness
 
@@ -20,7 +21,8 @@ class FalsePairScore:
 
     Args:
         kind: of the pair, "random" or "hard".
-        area: share of the clip's pixels that the voted masks cover.
+        area: share of the clip's pixels that the voted masks cover, for display.
+        pixels: number of those pixels, over all frames, of which R is made.
         mismatch: probability that the sentence does not fit; None for models that do not say.
     """
 
@@ -29,7 +31,23 @@ class FalsePairScore:
     expression_id: str
     expression: str
     area: float
+    pixels: int
     mismatch: float | None
+
+
+@dataclass(frozen=True)
+class FilteredSummary:
+    """Means over all true sentences with the filter 1(A), in percent.
+
+    Args:
+        j, f, jf: where masks are emptied, J and F are those of empty masks: 1 in frames without the object.
+        kept: share of the sentences whose masks are not emptied.
+    """
+
+    j: float
+    f: float
+    jf: float
+    kept: float
 
 
 @dataclass(frozen=True)
@@ -40,8 +58,8 @@ class RobustSummary:
 
     Args:
         count: number of false pairs.
-        r: 100 R, not clamped: below 0 if false sentences get more pixels than true ones; None if true ones
-            get none.
+        r: 100 R, not clamped: below 0 if a false sentence gets more pixels than a true one, on average over
+            pairs; None if true ones get none. Long videos and large frames count more, as in the paper.
         jfr: (J + F + R) / 3, R clamped at 0.
         false_alarms: share of false pairs for which anything is segmented in any frame: unlike R it does not
             favour small masks.
@@ -96,16 +114,19 @@ class RocCurve:
 def summarise_robustness(
     true: TrueScores, false: Sequence[FalsePairScore], *, threshold: float
 ) -> RobustSummary:
-    """Table C from the scores of true and false pairs; areas are shares of each clip's frames.
+    """Table C from the scores of true and false pairs.
+
+    R is the paper's, 1 - (sum of pixels of false pairs) / (sum of pixels of true pairs), if there are as many
+    false pairs as true ones; else each sum is divided by its number of pairs.
 
     Args:
         true: scores without the filter.
         false: of one kind, at least one.
         threshold: from which probability of "does not match" on masks are emptied.
     """
-    r = _percent_r([s.area for s in false], [s.area for s in true])
+    r = _percent_r([s.pixels for s in false], [s.pixels for s in true])
     j, f = _scores_kept(true, np.ones(len(true), bool))
-    alarms = np.array([s.area > 0 for s in false])
+    alarms = np.array([s.pixels > 0 for s in false])
     plain = RobustSummary(len(false), r, _mean(j, f), _jfr(j, f, r), 100 * float(alarms.mean()))
     wrong = np.array([s.mismatch for s in false], dtype=np.float64)
     right = np.array([s.mismatch for s in true], dtype=np.float64)
@@ -113,8 +134,8 @@ def summarise_robustness(
         return plain
     kept, missed = right < threshold, wrong < threshold
     j, f = _scores_kept(true, kept)
-    areas = [s.area * k for s, k in zip(false, missed, strict=True)]
-    filtered = _percent_r(areas, [s.area * k for s, k in zip(true, kept, strict=True)])
+    pixels = [s.pixels * int(k) for s, k in zip(false, missed, strict=True)]
+    filtered = _percent_r(pixels, [s.pixels * int(k) for s, k in zip(true, kept, strict=True)])
     return replace(
         plain,
         r_filtered=filtered,
@@ -127,6 +148,21 @@ def summarise_robustness(
         kept=100 * float(kept.mean()),
         rejected=100 * float(1 - missed.mean()),
     )
+
+
+def summarise_filtered(true: Sequence[ExpressionScore], *, threshold: float) -> FilteredSummary | None:
+    """J, F and J&F if masks are emptied from `threshold` on; None for models that do not judge sentences."""
+    if any(s.mismatch is None for s in true):
+        return None
+    kept = _mismatches(true) < threshold
+    j, f = _scores_kept(true, kept)
+    assert j is not None and f is not None
+    return FilteredSummary(j, f, (j + f) / 2, kept=100 * float(kept.mean()))
+
+
+def align_threshold(settings: InferenceConfig) -> float:
+    """From which probability of "does not match" on the filter empties masks; one half where none is set."""
+    return settings.align_threshold if isinstance(settings, R2VOSInferenceConfig) else 0.5
 
 
 def _scores_kept(true: TrueScores, kept: NDArray[np.bool_]) -> tuple[float, float] | tuple[None, None]:
@@ -187,11 +223,11 @@ def _mismatches(scores: TrueScores | Sequence[FalsePairScore]) -> NDArray[np.flo
     return values
 
 
-def _percent_r(negative_areas: Sequence[float], positive_areas: Sequence[float]) -> float | None:
-    """R of mean areas, which is that of the sums if there are as many false pairs as true ones."""
-    if not negative_areas or not positive_areas:
+def _percent_r(negative: Sequence[int], positive: Sequence[int]) -> float | None:
+    """100 R of the mean numbers of pixels of a pair: that of the sums if there are as many of each kind."""
+    if not negative or not positive:
         return None
-    r = 100 * robustness([float(np.mean(negative_areas))], [float(np.mean(positive_areas))])
+    r = 100 * robustness([float(np.mean(negative))], [float(np.mean(positive))])
     return None if np.isnan(r) else r
 
 

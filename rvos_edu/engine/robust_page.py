@@ -46,9 +46,10 @@ def add_false_sentences(
         return
     page.heading("Sentences that fit nothing")
     page.text(
-        "R: 100 minus the mean area segmented for false sentences in percent of that for true ones. Random "
-        "pairs: a sentence of another video. Hard pairs: a true sentence with one attribute changed. False "
-        "alarms: the share of false sentences for which anything at all is segmented."
+        "R: 100 minus the pixels segmented for a false sentence, on average, in percent of those for "
+        "a true one; long videos and large frames count more, as in the paper. Random pairs: a sentence of "
+        "another video. Hard pairs: a true sentence with one attribute changed. False alarms: the share of "
+        "false sentences for which anything at all is segmented."
     )
     page.table(table[0], table[1:])
     settings = config.inference

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
-from rvos_edu.config import AnyExperiment, R2VOSInferenceConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, PairDataset, load_pairs
 from rvos_edu.data.moving_shapes.truth import is_moving_shapes
 from rvos_edu.data.r2_pairs import KINDS, pairs_file
 from rvos_edu.engine.inference import clip_batches, evenly, predict
-from rvos_edu.engine.robust import FalsePairScore, summarise_robustness
+from rvos_edu.engine.robust import FalsePairScore, align_threshold, summarise_robustness
 from rvos_edu.engine.summary import EvaluationResult
 from rvos_edu.models import VideoModel
 
@@ -60,8 +60,7 @@ def add_false_pairs(
         config: how frames are resized and masks post-processed.
         limit, batch_size, progress: as for `evaluate`.
     """
-    settings = config.inference
-    threshold = settings.align_threshold if isinstance(settings, R2VOSInferenceConfig) else 0.5
+    threshold = align_threshold(config.inference)
     for dataset in pairs:
         clips = evenly(len(dataset.clips), limit)
         found = score_false_pairs(
@@ -103,6 +102,7 @@ def score_false_pairs(
                         expression_id=sample.expression_id,
                         expression=sample.expression,
                         area=float(answer.voted.mean()),
+                        pixels=int(answer.voted.sum()),
                         mismatch=answer.mismatch,
                     )
                     for sample, answer in zip(asked, answers, strict=True)

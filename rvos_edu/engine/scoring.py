@@ -28,7 +28,8 @@ class ExpressionScore:
         swapped_j, swapped_f: J and F, against the same truth, of the output for a sentence about another
             object of the clip; None where not asked for or where there is no such sentence.
         query: the voted query.
-        area: share of the clip's pixels that the voted masks cover.
+        area: share of the clip's pixels that the voted masks cover, for display.
+        pixels: number of those pixels, over all frames, of which R is made.
         empty: share of frames without the object, in which an empty mask is right.
         mismatch: probability that the sentence does not fit the clip; None for models that do not say.
     """
@@ -49,6 +50,7 @@ class ExpressionScore:
     swapped_f: float | None
     query: int
     area: float
+    pixels: int
     empty: float
     mismatch: float | None
 
@@ -75,8 +77,10 @@ class OutputScore:
     """What can be said of one expression whose truth is hidden.
 
     Args:
-        clip, video, expression_id, expression, category, query, area, mismatch: as for `ExpressionScore`.
-        rejected: whether the filter 1(A) empties the masks that are handed in; `area` is that without it.
+        clip, video, expression_id, expression, category, query, area, pixels, mismatch: as for
+            `ExpressionScore`.
+        rejected: whether the filter 1(A) empties the masks that are handed in; `area` and `pixels` are
+            those without it.
     """
 
     clip: int
@@ -86,6 +90,7 @@ class OutputScore:
     category: str | None
     query: int
     area: float
+    pixels: int
     mismatch: float | None
     rejected: bool
 
@@ -175,6 +180,7 @@ def score_clip(
                 swapped_f=swapped_f,
                 query=prediction.query,
                 area=float(prediction.voted.mean()),
+                pixels=int(prediction.voted.sum()),
                 empty=float(1 - masks[referred].any((1, 2)).mean()),
                 mismatch=prediction.mismatch,
             )

@@ -110,6 +110,13 @@ def blanks(settings: InferenceConfig, aligned: bool | None) -> bool:
     return aligned is False and isinstance(settings, R2VOSInferenceConfig) and settings.align_filter
 
 
+def rejects(settings: InferenceConfig, mismatch: float | None) -> bool:
+    """The same from the probability that the sentence does not fit; None for models that do not say."""
+    if mismatch is None or not isinstance(settings, R2VOSInferenceConfig):
+        return False
+    return blanks(settings, mismatch < settings.align_threshold)
+
+
 def judge(logits: Sequence[float], settings: InferenceConfig) -> tuple[float | None, bool | None]:
     """One decision for a whole video, 1(A): the sigmoid of the mean logit, and whether the sentence fits.
 

@@ -12,14 +12,14 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from rvos_edu.config import AnyExperiment, InferenceConfig, R2VOSInferenceConfig
+from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
 from rvos_edu.data.submission import validate_submission
 from rvos_edu.data.submission_format import SubmissionFormat
 from rvos_edu.data.submission_report import SubmissionReport
 from rvos_edu.engine.inference import evenly, predictions
 from rvos_edu.engine.scoring import OutputScore
-from rvos_edu.engine.segment import blanks
+from rvos_edu.engine.segment import rejects
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_write
 from rvos_edu.models import VideoModel
@@ -124,7 +124,7 @@ def segment_split(
         samples = dataset.load_clip(index)
         found = predictions(model, [samples], config=config) if samples else iter(())
         for sample, (_, prediction) in zip(samples, found, strict=True):
-            rejected = _rejected(prediction.mismatch, config.inference)
+            rejected = rejects(config.inference, prediction.mismatch)
             if writer is not None:
                 writer.add(sample, np.zeros_like(prediction.voted) if rejected else prediction.voted)
             scores.append(
@@ -136,6 +136,7 @@ def segment_split(
                     category=sample.category,
                     query=prediction.query,
                     area=float(prediction.voted.mean()),
+                    pixels=int(prediction.voted.sum()),
                     mismatch=prediction.mismatch,
                     rejected=rejected,
                 )
@@ -143,12 +144,6 @@ def segment_split(
     if not scores:
         raise DataError("there is no expression to segment: the dataset is empty")
     return scores
-
-
-def _rejected(mismatch: float | None, settings: InferenceConfig) -> bool:
-    if mismatch is None or not isinstance(settings, R2VOSInferenceConfig):
-        return False
-    return blanks(settings, mismatch < settings.align_threshold)
 
 
 def _png(mask: np.ndarray) -> bytes:

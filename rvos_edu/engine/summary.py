@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from rvos_edu.data.submission_report import SubmissionReport
-from rvos_edu.engine.robust import FalsePairScore, RobustSummary, TrueScores
+from rvos_edu.engine.robust import FalsePairScore, FilteredSummary, RobustSummary, TrueScores
 from rvos_edu.engine.scoring import ExpressionScore, OutputScore, ShuffledScore
 from rvos_edu.metrics import AveragePrecision, Overlap, precision_at
 
@@ -80,7 +80,15 @@ class HiddenSummary:
     rejected: float | None
 
 
-_Figures = GroupSummary | ImageSummary | ShuffledSummary | SwappedSummary | RobustSummary | HiddenSummary
+_Figures = (
+    GroupSummary
+    | ImageSummary
+    | ShuffledSummary
+    | SwappedSummary
+    | RobustSummary
+    | HiddenSummary
+    | FilteredSummary
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,8 @@ class EvaluationResult:
         hidden: None where there are masks to measure against.
         outputs: one record per expression where the truth is hidden.
         submission: what a look at the zip for the server found, if one was written.
+        overall_filtered: all expressions with the filter 1(A), whether the settings want it or not; None for
+            models that do not judge sentences, and where the truth is hidden.
         own: figures of the dataset's own protocol, in percent, by dotted names; empty where it has none.
     """
 
@@ -118,6 +128,7 @@ class EvaluationResult:
     hidden: HiddenSummary | None = None
     outputs: list[OutputScore] = field(default_factory=list)
     submission: SubmissionReport | None = None
+    overall_filtered: FilteredSummary | None = None
 
     @property
     def true_scores(self) -> TrueScores:
@@ -142,6 +153,7 @@ class EvaluationResult:
             groups = {"hidden": self.hidden}
         groups |= {f"category.{name}": group for name, group in self.categories.items()}
         parts = {
+            "overall_filtered": self.overall_filtered,
             "images": self.images,
             "images_per_frame": self.images_per_frame,
             "shuffled": self.shuffled,

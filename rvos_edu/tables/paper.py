@@ -20,12 +20,20 @@ _ROUNDING = 0.051  # percent: what rounding to one digit explains
 
 @dataclass(frozen=True)
 class Column:
-    """A figure: its heading, and its names in `evaluation.json`: plain, with the filter 1(A), of DAVIS."""
+    """A figure: its heading, and its names in `evaluation.json`: plain, with the filter 1(A), of DAVIS.
+
+    That of DAVIS is with the filter if the settings of the model want it.
+    """
 
     heading: str
     figure: str
-    filtered: str | None = None
+    filtered: tuple[str, ...] = ()
     davis: str | None = None
+
+
+def _filtered(key: str) -> tuple[str, ...]:
+    """Of J, F or J&F: the second is the same figure, in evaluations with false pairs that lack the first."""
+    return f"overall_filtered.{key}", f"robust.random.{key}_filtered"
 
 
 COLUMNS = {
@@ -34,9 +42,9 @@ COLUMNS = {
     **{f"P{k}0": Column(f"P@0.{k}", f"images.P@0.{k}") for k in range(5, 10)},
     "mAP": Column("mAP", "images.mean_average_precision"),
     "JFR": Column("J&F&R", "robust.random.jfr"),
-    "JF": Column("J&F", "overall.jf", "robust.random.jf_filtered", "davis.hungarian.mean.jf"),
-    "J": Column("J", "overall.j", "robust.random.j_filtered", "davis.hungarian.mean.j"),
-    "F": Column("F", "overall.f", "robust.random.f_filtered", "davis.hungarian.mean.f"),
+    "JF": Column("J&F", "overall.jf", _filtered("jf"), "davis.hungarian.mean.jf"),
+    "J": Column("J", "overall.j", _filtered("j"), "davis.hungarian.mean.j"),
+    "F": Column("F", "overall.f", _filtered("f"), "davis.hungarian.mean.f"),
     "R": Column("R", "robust.random.r"),
 }
 
@@ -112,20 +120,27 @@ class Table:
     def figures(self, column: str, *, real: bool) -> tuple[str, ...]:
         """Names in `evaluation.json` that a column is read from; the first that is there counts.
 
+        With the filter 1(A) where the table is; models that do not judge sentences have no such figure.
+
         Args:
             real: whether they were measured by the protocol of the paper's own data.
         """
         known = COLUMNS[column]
         if real and self.data == DAVIS and known.davis:
             return (known.davis,)
-        return (known.filtered, known.figure) if self.filtered and known.filtered else (known.figure,)
+        return (*known.filtered, known.figure) if self.filtered else (known.figure,)
+
+    @property
+    def filter(self) -> str:
+        """Whether its figures are with the filter 1(A), in words; empty where no model has it."""
+        if not any((row.preset or "").startswith("r2vos-") for row in self.rows):
+            return ""
+        return f"{'with' if self.filtered else 'without'} the filter 1(A)"
 
     @property
     def false_sentences(self) -> bool:
         """Whether it takes sentences that fit nothing to measure it."""
-        return any(
-            name.startswith("robust.") for column in self.columns for name in self.figures(column, real=False)
-        )
+        return any(COLUMNS[column].figure.startswith("robust.") for column in self.columns)
 
     def row(self, name: str) -> Row:
         """The row of that name, whatever its case.

@@ -126,7 +126,7 @@ def rows_of(table: Table, plans: Sequence[Plan], options: Options) -> str:
 
 
 def _head(table: Table, options: Options) -> list[str]:
-    setting = f", {table.setting}" if table.setting else ""
+    setting = "".join(f", {part}" for part in (table.filter, table.setting) if part)
     lines = [
         table.title,
         f"Paper: {table.source}; {table.data} {table.split}{setting}; {table.confidence} confidence",

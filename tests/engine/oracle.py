@@ -113,3 +113,14 @@ class ColourModel(nn.Module):
         columns = torch.arange(found.shape[-1]).float()
         place = (found.float().sum(2) * columns).sum(-1)  # [T, N]
         return int((place[-1] - place[0]).argmax())
+
+
+class Judging(ColourModel):
+    """Says of every sentence with "two" that it does not fit."""
+
+    def ground(self, features: SimpleNamespace, expressions: list[str], *, clips: Tensor):  # type: ignore[override]
+        out = super().ground(features, expressions, clips=clips)
+        wrong = torch.tensor([3.0 if "two" in e else -3.0 for e in expressions])
+        return SimpleNamespace(
+            mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=wrong
+        )

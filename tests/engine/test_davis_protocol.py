@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig, R2VOSInferenceConfig
 from rvos_edu.data import layout_of, load
 from rvos_edu.data.images import read_mask
 from rvos_edu.data.moving_shapes import make
@@ -22,7 +25,7 @@ from rvos_edu.engine.evaluate import run
 from rvos_edu.engine.summary import Spread
 from rvos_edu.engine.train import train
 from rvos_edu.errors import DataError
-from tests.engine.oracle import HEIGHT, WIDTH, ColourModel, rectangles
+from tests.engine.oracle import HEIGHT, WIDTH, ColourModel, Judging, rectangles
 
 CONFIG = ExperimentConfig()
 CONFIG.data.short_side, CONFIG.data.max_side, CONFIG.inference.max_frames = 16, 32, 3
@@ -161,6 +164,43 @@ def test_the_command_tells_both_ways_apart(
     assert figures["davis.hungarian.mean.jf"]["mean"] == 87.5 and figures["davis.id.mean.jf"]["mean"] == 62.5
     assert sorted(p.name for p in (out / "masks").iterdir()) == [f"anno_{slot}" for slot in range(4)]
     assert [p.name for p in (out / "masks/anno_0").iterdir()] == ["a"]
+
+
+class JudgingLength(ColourModel):
+    """Says of every sentence about fewer frames than a whole sequence that it does not fit."""
+
+    def ground(self, features: Any, expressions: list[str], *, clips: torch.Tensor) -> Any:
+        out = super().ground(features, expressions, clips=clips)
+        wrong = torch.full((len(expressions),), 3.0 if features.stride4.shape[1] < 4 else -3.0)
+        return SimpleNamespace(
+            mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=wrong
+        )
+
+
+@pytest.mark.parametrize(
+    ("model", "on", "jf", "rejected"),
+    [
+        (Judging, True, (50.0, 37.5), 37.5),  # 3 of 8 sentences say "two"
+        (Judging, False, (87.5, 62.5), None),
+        (JudgingLength, True, (87.5, 62.5), 0.0),  # of clips of 3 and 1 frames it would reject everything
+        (ColourModel, True, (87.5, 62.5), None),
+    ],
+)
+def test_the_filter_decides_once_per_video(
+    davis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, on: bool, jf: Any, rejected: Any
+) -> None:
+    config = R2VOSExperimentConfig(data=CONFIG.data, inference=R2VOSInferenceConfig(align_filter=on))
+    config.inference.max_frames = 3
+    monkeypatch.setattr(module, "load_model", lambda name: (model(), config))
+    report = run("x", data="ref-davis17", root=str(davis), split="valid", out=str(tmp_path / "o"), limit=1)
+    figures = report.results[0].figures()
+    assert (figures["davis.hungarian.mean.jf"], figures["davis.id.mean.jf"]) == jf
+    assert figures.get("davis.rejected") == rejected
+    told = "DAVIS figures are with the filter 1(A), judged once per video: "
+    lines = [line for line in report.table().splitlines() if line.startswith(told)]
+    assert lines == ([] if rejected is None else [f"{told}{rejected:.1f} % of the sentences are emptied"])
+    ids = read_mask(tmp_path / "o/masks/anno_0/a/00003.png")
+    assert set(np.unique(ids)) == ({0, 1} if model is Judging and on else {0, 1, 2})
 
 
 def test_no_table_without_the_protocol() -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig, R2VOSInferenceConfig
 from rvos_edu.engine import evaluate as module
 from rvos_edu.engine.evaluate import evaluate, quick_score, run
 from rvos_edu.engine.inference import clip_batches, evenly, predict
 from rvos_edu.engine.protocols import shuffle_frames_of
 from rvos_edu.engine.scoring import right_object
 from rvos_edu.errors import ConfigError, DataError
-from tests.engine.oracle import Clips, ColourModel, rectangles, samples
+from tests.engine.oracle import Clips, ColourModel, Judging, rectangles, samples
 
 CONFIG = ExperimentConfig()
 CONFIG.data.short_side, CONFIG.data.max_side = 16, 32
@@ -191,6 +192,45 @@ def test_the_command_writes_table_json_and_page(command: Path, capsys: pytest.Ca
     page = (folder / "index.html").read_text()
     assert page.count("data:image/png;base64,") == 2 and "http" not in page
     assert report.results[0].overall.jf == 100.0
+
+
+def judging(**settings: Any) -> R2VOSExperimentConfig:
+    config = R2VOSExperimentConfig(inference=R2VOSInferenceConfig(**settings))
+    config.data.short_side, config.data.max_side = 16, 32
+    return config
+
+
+def test_the_filter_counts_wherever_the_model_judges() -> None:
+    """Both sentences with "two" are emptied: right in one frame of eight, without the object."""
+    clips: Any = Clips(MOVING, LATE)
+    for on in (True, False):  # the settings decide about masks, figures of both kinds are always there
+        result = evaluate(Judging(), clips, config=judging(align_filter=on), progress=False)  # type: ignore[arg-type]
+        assert result.overall.jf == 100.0 and result.overall_filtered is not None
+        found = result.overall_filtered
+        assert (found.j, found.f, found.jf) == (56.25, 56.25, 56.25)  # (1 + 1 + 0 + 1/4) / 4
+        assert found.kept == 50.0 and result.figures()["overall_filtered.jf"] == 56.25
+    lenient = evaluate(Judging(), clips, config=judging(align_threshold=0.99), progress=False)  # type: ignore[arg-type]
+    assert lenient.overall_filtered is not None
+    assert (lenient.overall_filtered.jf, lenient.overall_filtered.kept) == (100.0, 100.0)
+    silent = score(MOVING, LATE)
+    assert silent.overall_filtered is None and "overall_filtered.jf" not in silent.figures()
+
+
+def test_the_command_says_what_the_filter_does(command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "load_model", lambda name: (Judging(), judging()))
+    report = run("x", out="out")
+    assert not report.results[0].robust  # no false sentences are asked
+    told = "with the filter 1(A): J&F 56.2, J 56.2, F 56.2, 50.0 % of the sentences kept"
+    assert told in report.table().splitlines()
+    assert told.replace("&", "&amp;") in (command / "out" / "index.html").read_text()
+    content = json.loads((command / "out" / "evaluation.json").read_text())
+    assert content["figures"]["overall_filtered.jf"]["mean"] == 56.25
+    assert "1(A)" not in run_plain(monkeypatch)
+
+
+def run_plain(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(module, "load_model", lambda name: (ColourModel(), CONFIG))
+    return run("x", out="plain").table()
 
 
 def test_the_command_replaces_only_its_own_results(command: Path) -> None:

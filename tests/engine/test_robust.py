@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
+from rvos_edu.config import ExperimentConfig, InferenceConfig, R2VOSInferenceConfig
+from rvos_edu.engine.evaluate import evaluate
 from rvos_edu.engine.robust import FalsePairScore, roc_curve, summarise_robustness, threshold_curve
+from rvos_edu.engine.robust_protocol import score_false_pairs
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.engine.segment import blanks
 from rvos_edu.metrics import alignment_auc
+from rvos_edu.structures import Target
+from tests.engine.oracle import Clips, ColourModel, samples
+
+SIZE = 1000  # pixels of a clip where clips are alike
 
 
 def true(area: float, j: float, f: float, mismatch: float | None, empty: float = 0.0) -> ExpressionScore:
     return ExpressionScore(
-        0, "v", "0", "x", None, j, f, j, f, None, None, False, None, None, 0, area, empty, mismatch
+        0,
+        "v",
+        "0",
+        "x",
+        None,
+        j,
+        f,
+        j,
+        f,
+        None,
+        None,
+        False,
+        None,
+        None,
+        0,
+        area,
+        round(SIZE * area),
+        empty,
+        mismatch,
     )
 
 
 def false(area: float, mismatch: float | None) -> FalsePairScore:
-    return FalsePairScore("random", "v", "0", "y", area, mismatch)
+    return FalsePairScore("random", "v", "0", "y", area, round(SIZE * area), mismatch)
 
 
 def test_by_hand() -> None:
@@ -121,3 +149,51 @@ def test_r_does_not_depend_on_how_many_false_pairs_there_are() -> None:
     for count in (1, 5):
         summary = summarise_robustness(positives, [false(0.1, 0.9)] * count, threshold=0.5)
         assert summary.r == pytest.approx(75) and summary.r_filtered == 100
+
+
+def test_r_is_that_of_pixels_where_clips_differ_in_length() -> None:
+    """36 and 4 frames of 100 pixels, true shares 0.1 and 0.5, false ones 0.1 and 0: 1 - 360 / (360 + 200)."""
+    lengths, threshold = (3600, 400), 0.5
+    positives = [
+        replace(true(share, 0.8, 0.8, 0.1), pixels=round(share * size))
+        for share, size in zip((0.1, 0.5), lengths, strict=True)
+    ]
+    negatives = [
+        replace(false(share, 0.2), pixels=round(share * size))
+        for share, size in zip((0.1, 0.0), lengths, strict=True)
+    ]
+    got = summarise_robustness(positives, negatives, threshold=threshold)
+    assert got.r == pytest.approx(100 * (1 - 360 / 560)) == pytest.approx(35.714286)  # of shares: 83.3
+    assert got.r_filtered == got.r  # nothing is rejected
+    assert got.jfr == got.jfr_filtered == pytest.approx((80 + 80 + got.r) / 3)
+    assert threshold_curve(positives, negatives, thresholds=[threshold]).r[0] == got.r
+    positives[1] = replace(positives[1], mismatch=0.9)  # of the true pixels 360 stay
+    got = summarise_robustness(positives, negatives, threshold=threshold)
+    assert got.r == pytest.approx(35.714286) and got.r_filtered == pytest.approx(0.0)
+
+
+def test_pixels_are_counted_at_each_clip_s_own_length_and_size() -> None:
+    """A square of 16 pixels in 4 frames of 16x32 and in 2 of 16x24; false sentences find the latter."""
+    config = ExperimentConfig()
+    config.data.short_side, config.data.max_side = 16, 32
+    long = samples("long", [[0, 1, 2, 3]], [("object one", 0, None, None)])
+    short = samples("short", [[0, 1]], [("object one", 0, None, None)])
+    short = [
+        replace(
+            s,
+            frames=s.frames[..., :24],
+            target=Target(s.target.masks[..., :24], 0),  # type: ignore[union-attr]
+            original_size=(16, 24),
+        )
+        for s in short
+    ]
+    clips: Any = Clips(long, short)
+    clips.pairs = SimpleNamespace(kind="random")
+    model: Any = ColourModel()
+    found = evaluate(model, clips, config=config, progress=False)
+    assert [s.pixels for s in found.expressions] == [64, 32]
+    assert [s.area for s in found.expressions] == pytest.approx([16 / 512, 16 / 384])
+    wrong = score_false_pairs(model, clips, [0, 1], config=config, progress=False)
+    assert [s.pixels for s in wrong] == [64, 32]
+    got = summarise_robustness(found.expressions, wrong[1:] * 2, threshold=0.5)
+    assert got.r == pytest.approx(100 * (1 - 32 / 48))

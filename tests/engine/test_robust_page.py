@@ -60,12 +60,12 @@ def test_table_c_of_a_model_that_judges_has_a_second_row_and_says_what_is_missin
 
 def true(mismatch: float) -> ExpressionScore:
     return ExpressionScore(
-        0, "v", "0", "x", None, 0.6, 0.8, 0.6, 0.8, None, None, False, None, None, 0, 0.5, 0.0, mismatch
+        0, "v", "0", "x", None, 0.6, 0.8, 0.6, 0.8, None, None, False, None, None, 0, 0.5, 400, 0.0, mismatch
     )
 
 
 def false(mismatch: float | None, area: float = 0.25, kind: str = "random") -> FalsePairScore:
-    return FalsePairScore(kind, "v", "0", "y", area, mismatch)
+    return FalsePairScore(kind, "v", "0", "y", area, round(800 * area), mismatch)
 
 
 def result(right: list[float], wrong: list[float]) -> EvaluationResult:

@@ -9,11 +9,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from rvos_edu.cli import main
@@ -34,7 +32,7 @@ from rvos_edu.engine.summary import summarise_hidden
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.structures import VideoSample
 from tests.engine.conftest import write_tree
-from tests.engine.oracle import Clips, ColourModel, samples
+from tests.engine.oracle import Clips, ColourModel, Judging, samples
 from tests.tiny import tiny_model, tiny_r2vos
 
 SERVER = submission_format("refer-youtube-vos")
@@ -80,6 +78,7 @@ def test_one_png_per_frame_empty_ones_too_and_the_same_bytes_again(tmp_path: Pat
         (0, "moving", "0", 0), (0, "moving", "1", 1), (1, "late", "0", 1),
     ]  # fmt: skip
     assert [s.area for s in scores] == pytest.approx([16 / 512, 16 / 512, 16 / 1024])
+    assert [s.pixels for s in scores] == [3 * 16, 3 * 16, 16]
     assert all(s.mismatch is None and not s.rejected for s in scores)
 
 
@@ -98,17 +97,6 @@ def test_the_writer_refuses_what_the_server_would(tmp_path: Path) -> None:
         for wrong in (np.zeros((3, 32, 16), bool), np.zeros((2, 16, 32), bool), np.zeros((3, 16, 32), int)):
             with pytest.raises(ValueError, match=r"masks must be bool \(3, 16, 32\), got "):
                 writer.add(MOVING[1], wrong)
-
-
-class Judging(ColourModel):
-    """Says of every sentence with "two" that it does not fit."""
-
-    def ground(self, features: SimpleNamespace, expressions: list[str], *, clips: torch.Tensor):
-        out = super().ground(features, expressions, clips=clips)
-        wrong = torch.tensor([3.0 if "two" in e else -3.0 for e in expressions])
-        return SimpleNamespace(
-            mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=wrong
-        )
 
 
 @pytest.mark.parametrize(
@@ -150,11 +138,11 @@ def test_one_video_and_few_predictions_are_in_memory_at_a_time(monkeypatch: pyte
 
 
 def output(area: float, mismatch: float | None) -> OutputScore:
-    return OutputScore(0, "v", "0", "x", None, 0, area, mismatch, False)
+    return OutputScore(0, "v", "0", "x", None, 0, area, round(1e6 * area), mismatch, False)
 
 
 def false(area: float, mismatch: float | None) -> FalsePairScore:
-    return FalsePairScore("random", "v", "0", "y", area, mismatch)
+    return FalsePairScore("random", "v", "0", "y", area, round(1e6 * area), mismatch)
 
 
 def test_r_needs_no_truth_by_hand() -> None:

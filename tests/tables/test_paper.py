@@ -94,15 +94,23 @@ def test_unknown_names() -> None:
 
 def test_which_figures_a_table_is_made_of() -> None:
     with_filter, without = find_table("r2vos-b"), find_table("r2vos-c")
-    assert with_filter.figures("JF", real=True) == ("robust.random.jf_filtered", "overall.jf")
+    assert with_filter.figures("JF", real=True) == (
+        "overall_filtered.jf",
+        "robust.random.jf_filtered",
+        "overall.jf",
+    )
     assert without.figures("J", real=True) == ("overall.j",)
     assert without.figures("R", real=True) == ("robust.random.r",)
     davis = find_table("r2vos-ref-davis17")
     assert davis.figures("F", real=True) == ("davis.hungarian.mean.f",)
-    assert davis.figures("F", real=False) == ("robust.random.f_filtered", "overall.f")
-    assert [t.name for t in tables().values() if t.false_sentences] == [
-        n for n in NAMES if n.startswith("r2vos")
-    ]
+    assert davis.figures("F", real=False) == ("overall_filtered.f", "robust.random.f_filtered", "overall.f")
+    assert [t.name for t in tables().values() if t.false_sentences] == ["r2vos-c"]
+
+
+def test_tables_say_whether_the_filter_is_on() -> None:
+    for table in tables().values():
+        expected = "" if not table.name.startswith("r2vos") else "with the filter 1(A)"
+        assert table.filter == ("without the filter 1(A)" if table.name == "r2vos-c" else expected)
 
 
 @pytest.mark.parametrize(

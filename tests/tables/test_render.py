@@ -24,6 +24,7 @@ def outcomes() -> list[Outcome]:
 def test_text() -> None:
     lines = text(TABLE, outcomes(), OPTIONS).splitlines()
     assert lines[0] == "R2-VOS, number of dynamic filters K"
+    assert "; refer-youtube-vos valid, with the filter 1(A), ResNet-50" in lines[1]
     assert lines[2].startswith("Measured: nano models trained for 7 steps on Moving Shapes, 5 videos")
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("K=") and ":" not in line}
     assert rows["K=1"] == ["56.4", "60.0", "+3.6", "55.1", "55.1", "+0.0", "57.7", "-"]
