@@ -27,7 +27,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Engine:
-    """Stands in for training and evaluation: counts, and fails where told to."""
+    """Stands in for training, evaluation and Moving Shapes in other layouts: counts, and fails where told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.trained: list[tuple[str, bool]] = []
@@ -36,6 +36,7 @@ class Engine:
         self.figures = {"images.overall_iou": 60.0, "images.mean_iou": 50.0, "overall.jf": 40.0}
         monkeypatch.setattr(module, "train", self.train)
         monkeypatch.setattr(module, "evaluate", self.evaluate)
+        monkeypatch.setattr(module, "stand_in", lambda data, **given: given["out"] / "data" / data)
 
     def train(self, config: AnyExperiment, *, out: Path, resume: bool) -> Path:
         self.trained.append((out.name, resume))
@@ -168,14 +169,44 @@ def test_shipped_models_are_evaluated_on_false_sentences(engine: Engine, tmp_pat
 def test_results_of_other_options_are_not_mixed(engine: Engine, tmp_path: Path) -> None:
     table = find_table("mttr-d1")
     reproduce(table, shapes_options(tmp_path), only=["N_q=10"])
-    with pytest.raises(ConfigError, match="steps of training were 2, are 5"):
+    with pytest.raises(ConfigError, match=r"options \(train\.steps was 2, is 5\): choose"):
         reproduce(table, shapes_options(tmp_path, steps=5))
     with pytest.raises(ConfigError, match="limit was None, is 9"):
         reproduce(table, shapes_options(tmp_path, limit=9))
     (outcome, *_) = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5), only=["URVOS"])
     assert outcome.status == "not run"
     other = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5))[1]  # the same model
-    assert other.status == "failed" and "trained with other options" in other.why
+    assert other.status == "failed" and "trained with other options (train.steps was 2, is 5)" in other.why
+
+
+def test_what_decides_no_figure_may_change(engine: Engine, tmp_path: Path) -> None:
+    """More workers, other places of the data: what is finished is read, what was stopped goes on."""
+    table, folder = find_table("mttr-d1"), tmp_path / "shapes"
+    folder.mkdir()
+    engine.errors["nano-mttr-level1-queries-50"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(table, shapes_options(tmp_path))
+    outcomes = reproduce(table, shapes_options(tmp_path, workers=3, root=folder), only=["N_q=50"])
+    assert [outcome.status for outcome in outcomes] == ["done", "done", *["not run"] * 3]
+    names = ["nano-mttr-level1", "nano-mttr-level1-queries-50"]
+    assert engine.trained == [(names[0], False), (names[1], False), (names[1], True)]
+
+
+def test_rows_that_are_not_asked_for_stop_nothing(engine: Engine, tmp_path: Path) -> None:
+    table = find_table("mttr-d1")
+    reproduce(table, shapes_options(tmp_path), only=["N_q=10"])
+    first, second, *_ = reproduce(table, shapes_options(tmp_path, limit=9), only=["N_q=50"])
+    assert (first.status, second.status) == ("not run", "done") and not first.measured
+    assert first.why == "not asked for (--only), made with other options (limit was None, is 9)"
+
+
+def test_a_row_that_cannot_be_run_now_is_not_shown_with_other_data(
+    engine: Engine, datasets: Path, tmp_path: Path
+) -> None:
+    table = find_table("mttr-ref-ytvos")
+    reproduce(table, shapes_options(tmp_path))
+    with pytest.raises(ConfigError, match="data was 'moving-shapes', is 'refer-youtube-vos'"):
+        reproduce(table, real_options(tmp_path, datasets))
 
 
 def test_damaged_results_are_named(engine: Engine, tmp_path: Path) -> None:
