@@ -17,9 +17,9 @@ from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS
 from rvos_edu.data.r2_pairs import pairs_file
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES, REFER_YOUTUBE_VOS
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.models.pretrained import CONFIG_FILE
 from rvos_edu.presets import load_config
 from rvos_edu.tables.hours import Estimate, estimate
+from rvos_edu.tables.models import find_model, find_published
 from rvos_edu.tables.paper import Row, Table
 from rvos_edu.tables.stand_in import STAND_INS
 
@@ -149,7 +149,6 @@ def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         return replace(full, root=options.root, why="", **shipped)  # type: ignore[arg-type]
     assert nano.preset is not None
     key, level = model_key(nano.preset, nano.set), options.level or "1"
-    found = find_model(options.models, key)
     steps = options.steps or STEPS
     changes = {
         **NANO,
@@ -160,6 +159,10 @@ def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
     }
     config = _configured(nano.preset, changes)
     config.data.root = None if options.root is None else str(options.root)
+    try:
+        found = find_model(options.models, key, config)
+    except DataError as error:
+        return replace(full, why=str(error), key=key)
     return replace(full, why="", key=key, model=found, config=config, root=options.root, level=level)
 
 
@@ -169,11 +172,10 @@ def _real(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         return full
     data = REFER_YOUTUBE_VOS if table.data == R2_YOUTUBE_VOS else table.data
     key = model_key(row.preset, row.set)
-    model = next(
-        filter(None, (find_model(options.models, name) for name in (key, row.published) if name)), None
-    )
-    there = replace(full, key=key, model=model, data=data, split=table.split)
+    there = replace(full, key=key, data=data, split=table.split)
     try:
+        model = _model(row, key, options)
+        there = replace(there, model=model)
         folder = _folder(data, options.root)
         _check_scorable(table, folder)
         config = None if model else _trainable(_configured(row.preset, row.set), row.preset, options)
@@ -182,12 +184,17 @@ def _real(table: Table, row: Row, full: Plan, options: Options) -> Plan:
     return replace(there, root=folder, config=config)
 
 
-def find_model(folder: Path | None, name: str) -> str | None:
-    """A model, or the run of a training, below a folder."""
-    if folder is None:
-        return None
-    places = (folder / name / CONFIG_FILE, folder / name / "model" / CONFIG_FILE)
-    return str(folder / name) if any(place.is_file() for place in places) else None
+def _model(row: Row, key: str, options: Options) -> str | None:
+    """One trained with the row's preset, else the published one.
+
+    Raises:
+        DataError: if another model has its name.
+    """
+    assert row.preset is not None
+    own = None
+    if key != row.published:
+        own = find_model(options.models, key, _configured(row.preset, row.set))
+    return own or find_published(options.models, row.published)
 
 
 def _folder(data: str, root: Path) -> Path:

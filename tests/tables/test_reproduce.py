@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from rvos_edu.cli import main
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.presets import to_yaml
+from rvos_edu.presets import load_config, to_yaml
+from rvos_edu.tables import models
 from rvos_edu.tables import reproduce as module
 from rvos_edu.tables.paper import find_table
 from rvos_edu.tables.plan import Options, model_key, plan
 from rvos_edu.tables.reproduce import reproduce
 from tests.engine.conftest import write_tree
-from tests.tiny import tiny_model
+from tests.tiny import tiny_config, tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -231,15 +233,28 @@ def real_options(tmp_path: Path, root: Path, **changes: Any) -> Options:
     return Options(**{"data": "real", "out": tmp_path / "out", "root": root, **changes})
 
 
-def test_an_exported_checkpoint_needs_no_training(datasets: Path, tmp_path: Path) -> None:
+def test_an_exported_checkpoint_needs_no_training(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Evaluated for real: tiny weights under the name of the published ones, on a tiny Refer-YouTube-VOS."""
     tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    preset = load_config("mttr-ref-ytvos-w12")
+    monkeypatch.setattr(models, "load_config", lambda name: replace(preset, model=tiny_config()))
     options = real_options(tmp_path, datasets, models=tmp_path / "models")
     outcomes = reproduce(find_table("mttr-ref-ytvos"), options, only=["MTTR window 12"])
     assert outcomes[0].status == "done" and outcomes[0].clips == 2
     jf, j, f = (outcomes[0].measured[name] for name in ("JF", "J", "F"))
     assert jf is not None and j is not None and f is not None and jf == pytest.approx((j + f) / 2)
     assert not (options.out / "models").exists()
+
+
+def test_another_model_of_the_name_is_no_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    (outcome, *_) = reproduce(find_table("mttr-ref-ytvos"), options)
+    assert outcome.status == "not run" and not engine.evaluated
+    assert outcome.why.startswith(f"{tmp_path / 'models' / 'mttr-ref-ytvos-w12'} differs from mttr-ref-ytvos")
+    assert "model.d_model: 64, not 256" in outcome.why
 
 
 def test_real_rows_that_are_not_run_say_what_is_missing(
