@@ -240,8 +240,11 @@ def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExper
     else:
         config.init.frame_encoder = _file(config.init.frame_encoder, options)
         config.train.batch_size = together  # false sentences are found within one step
+        config.pretrain.batch_size *= together  # of as many processes
     if options.steps is not None:
         config.train.steps = options.steps
+        if not isinstance(config, ExperimentConfig) and config.pretrain.epochs:
+            config.pretrain.steps = options.steps
     elif not torch.cuda.is_available():
         raise DataError(
             f"needs a GPU to train, {estimate(config)}; or a model with --models; or a trial with --steps"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rvos_edu.cli import main
-from rvos_edu.config import AnyExperiment
+from rvos_edu.config import AnyExperiment, R2VOSExperimentConfig
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.presets import load_config, to_yaml
@@ -292,7 +292,13 @@ def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
     assert (config.train.steps, config.train.batch_size * config.train.accumulate) == (3, 4)
     assert config.data.root == str(datasets / "refer_youtube_vos")
     other = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
-    assert other is not None and (other.train.batch_size, other.train.accumulate) == (8, 1)
+    assert isinstance(other, R2VOSExperimentConfig)
+    assert (other.train.batch_size, other.train.accumulate, other.train.steps) == (8, 1, 3)
+    assert (other.pretrain.batch_size, other.pretrain.steps) == (16, 3)  # 8 processes x 2 images
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    whole = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], real_options(tmp_path, datasets)).config
+    assert isinstance(whole, R2VOSExperimentConfig)
+    assert (whole.pretrain.batch_size, whole.pretrain.steps, whole.train.steps) == (16, None, None)
 
 
 @pytest.mark.parametrize(
