@@ -8,7 +8,7 @@ from rvos_edu.checkpoints.published import PUBLISHED
 from rvos_edu.errors import ConfigError
 from rvos_edu.presets import load_config
 from rvos_edu.tables.hours import estimate
-from rvos_edu.tables.paper import COLUMNS, find_table, tables
+from rvos_edu.tables.paper import COLUMNS, Nano, find_table, tables
 
 NAMES = [
     "mttr-d1", "r2vos-a", "r2vos-b", "r2vos-c", "mttr-a2d", "mttr-jhmdb", "mttr-ref-ytvos", "r2vos-ref-ytvos",
@@ -83,6 +83,12 @@ def test_every_row_can_be_run_or_says_why(name: str) -> None:
             load_config(row.preset, [f"--{key}={value}" for key, value in row.set.items()])
         if row.nano and row.nano.preset:
             load_config(row.nano.preset, [f"--{key}={value}" for key, value in row.nano.set.items()])
+
+
+def test_only_rows_of_a_known_model_have_a_stand_in() -> None:
+    """A row that names no backbone stands for nothing that could be trained."""
+    assert all(row.preset for table in tables().values() for row in table.rows if row.nano)
+    assert find_table("r2vos-ref-davis17").row("R2-VOS ResNet-50").nano == Nano("nano-r2vos")
 
 
 def test_unknown_names() -> None:
