@@ -52,9 +52,11 @@ class ClipDataset(Dataset[VideoSample], ABC):
 
     Attributes:
         skipped: number of faulty entries that were left out.
+        notes: what sets the items apart from those that published figures are of; empty: nothing known.
     """
 
     skipped = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

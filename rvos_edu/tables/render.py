@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rvos_edu.data.registry import MOVING_SHAPES
+from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS
+from rvos_edu.data.registry import MOVING_SHAPES, layout_of
 from rvos_edu.files import atomic_write
 from rvos_edu.tables.paper import COLUMNS, Table, shown, tables
 from rvos_edu.tables.plan import STEPS, Options, Plan
@@ -71,6 +72,7 @@ def as_json(table: Table, outcomes: Sequence[Outcome], options: Options) -> str:
             "confidence": outcome.row.confidence,
             "checks": outcome.row.checks(),
             "flag": outcome.row.flag,
+            "notes": list(outcome.notes),
             "configuration": outcome.plan.preset or None,
             "model": outcome.plan.key or None,
             "needs": outcome.plan.needs,
@@ -138,7 +140,9 @@ def _head(table: Table, options: Options) -> list[str]:
         lines.append(f"Measured: nano models{length} on Moving Shapes{limit}: other data, other sizes.")
         lines.append("Compare how rows differ, not the figures.")
     else:
-        lines.append(f"Measured: on the data of the paper{limit}")
+        pairs = ", rebuilt pairs, seed 0" if table.data == R2_YOUTUBE_VOS else ""
+        title = layout_of(table.data).title
+        lines.append(f"Measured: {title} {table.split}{pairs}{limit}; the notes say what else differs")
     return lines
 
 
@@ -172,6 +176,7 @@ def _details(one: Plan) -> list[str]:
 def _notes(table: Table, outcomes: Sequence[Outcome]) -> list[str]:
     notes = []
     for outcome in outcomes:
+        notes += [f"{outcome.row.name}: measured on {note}" for note in outcome.notes]
         notes += [f"{outcome.row.name}: {check}; kept as printed" for check in outcome.row.checks()]
         if outcome.row.flag:
             notes.append(f"{outcome.row.name}: {outcome.row.flag}")

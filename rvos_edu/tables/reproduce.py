@@ -39,6 +39,7 @@ class Outcome:
         why: of a row that is not done.
         measured: column -> percent, None where the evaluation has no such figure.
         clips, expressions: how many were evaluated.
+        notes: what sets its data apart from those of the paper.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class Outcome:
     measured: Mapping[str, float | None] = field(default_factory=dict)
     clips: int = 0
     expressions: int = 0
+    notes: Sequence[str] = ()
 
     @property
     def row(self) -> Row:
@@ -162,7 +164,7 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         figures = {name: float(value["mean"]) for name, value in content["figures"].items()}
-        clips = sum(content["clips"])
+        clips, notes = sum(content["clips"]), [str(note) for note in content.get("notes", [])]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path} is missing or damaged ({error}): delete {folder} to run the row anew"
@@ -171,7 +173,7 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     for column in table.columns:
         there = [figures[name] for name in table.figures(column, real=real) if name in figures]
         measured[column] = there[0] if there else None
-    return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)))
+    return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)), notes)
 
 
 def _folder(table: Table, one: Plan, options: Options) -> Path:

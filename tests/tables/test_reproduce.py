@@ -18,6 +18,7 @@ from rvos_edu.tables import models
 from rvos_edu.tables import reproduce as module
 from rvos_edu.tables.paper import find_table
 from rvos_edu.tables.plan import Options, model_key, plan
+from rvos_edu.tables.render import as_json, markdown, text
 from rvos_edu.tables.reproduce import reproduce
 from tests.engine.conftest import write_tree
 from tests.tiny import tiny_config, tiny_model
@@ -35,6 +36,7 @@ class Engine:
         self.trained: list[tuple[str, bool]] = []
         self.evaluated: list[dict[str, Any]] = []
         self.errors: dict[str, BaseException] = {}
+        self.notes: list[str] = []
         self.figures = {"images.overall_iou": 60.0, "images.mean_iou": 50.0, "overall.jf": 40.0}
         monkeypatch.setattr(module, "train", self.train)
         monkeypatch.setattr(module, "evaluate", self.evaluate)
@@ -57,7 +59,8 @@ class Engine:
         folder = Path(given["out"])
         folder.mkdir(parents=True, exist_ok=True)
         figures = {name: {"mean": value} for name, value in self.figures.items()}
-        (folder / "evaluation.json").write_text(json.dumps({"figures": figures, "clips": [3]}))
+        content = {"figures": figures, "clips": [3], "notes": self.notes}
+        (folder / "evaluation.json").write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -166,6 +169,23 @@ def test_shipped_models_are_evaluated_on_false_sentences(engine: Engine, tmp_pat
     assert all(g["false_sentences"] and g["level"] == "full" and g["limit"] == 3 for g in engine.evaluated)
     assert outcomes[2].measured == {"JFR": 50.0, "J": 50.0, "F": 60.0, "R": 40.0}
     assert [o.status for o in outcomes] == ["not run", "not run", "done", "not run", "done"]
+
+
+def test_what_sets_the_data_apart_stands_with_the_row(
+    engine: Engine, datasets: Path, tmp_path: Path
+) -> None:
+    engine.notes = ["rebuilt pairs, seed 0"]
+    table = find_table("r2vos-c")
+    options = shapes_options(tmp_path)
+    outcomes = reproduce(table, options)
+    assert [list(outcome.notes) for outcome in outcomes] == [[], [], engine.notes, [], engine.notes]
+    line = "MTTR Video-Swin-T: measured on rebuilt pairs, seed 0"
+    assert line in text(table, outcomes, options).splitlines()
+    assert f"- {line}" in markdown(table, outcomes, options).splitlines()
+    assert json.loads(as_json(table, outcomes, options))["rows"][2]["notes"] == engine.notes
+    real = real_options(tmp_path, datasets)
+    head = text(table, outcomes, real).splitlines()[2]
+    assert head.startswith("Measured: R2-Youtube-VOS valid, rebuilt pairs, seed 0; ")
 
 
 def test_results_of_other_options_are_not_mixed(engine: Engine, tmp_path: Path) -> None:
