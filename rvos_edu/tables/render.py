@@ -76,7 +76,7 @@ def as_json(table: Table, outcomes: Sequence[Outcome], options: Options) -> str:
             "configuration": outcome.plan.preset or None,
             "model": outcome.plan.key or None,
             "needs": outcome.plan.needs,
-            "gpu_hours": outcome.plan.hours.hours if outcome.plan.hours else None,
+            "gpu_hours": _hours(outcome.plan),
             "gpu_hours_how": outcome.plan.hours.how if outcome.plan.hours else None,
             "clips": outcome.clips,
             "expressions": outcome.expressions,
@@ -165,6 +165,13 @@ def _state(outcome: Outcome) -> str:
         return f"{outcome.status}: {outcome.why}"
     model = outcome.plan.model or outcome.plan.key
     return f"done: {model}, {outcome.clips} clips, {outcome.expressions} sentences"
+
+
+def _hours(one: Plan) -> list[float] | None:
+    """Low and high; None where nothing is known."""
+    if one.hours is None or one.hours.low is None or one.hours.high is None:
+        return None
+    return [round(one.hours.low, 1), round(one.hours.high, 1)]
 
 
 def _details(one: Plan) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rvos_edu.data import VideoDataset
+from rvos_edu.data import VideoDataset, refer_youtube_vos_layout
 from rvos_edu.engine import evaluate as module
 from rvos_edu.engine.evaluation_notes import notes_of
 from tests.engine.conftest import write_tree
@@ -31,7 +31,7 @@ def test_the_command_keeps_and_prints_them(
     given = {"data": "refer-youtube-vos", "root": str(root), "split": "valid", "out": str(out)}
     module.run(str(tmp_path / "model"), **given)  # type: ignore[arg-type]
     assert json.loads((out / "evaluation.json").read_text())["notes"] == []
-    monkeypatch.setattr("rvos_edu.data.refer_youtube_vos_layout.notes_of_videos", lambda *_: ("drawn frames",))
+    monkeypatch.setattr(refer_youtube_vos_layout, "notes_of_videos", lambda *_: ("drawn frames",))
     module.run(str(tmp_path / "model"), **given)  # type: ignore[arg-type]
     content = json.loads((out / "evaluation.json").read_text())
     assert content["notes"] == ["drawn frames"] and content["figures"]

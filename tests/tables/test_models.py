@@ -58,7 +58,7 @@ def test_what_evaluation_does_not_use_may_differ(tmp_path: Path) -> None:
 
 
 def test_the_published_one_is_held_against_its_own_preset(tmp_path: Path) -> None:
-    name = "r2vos-ref-ytvos-published"  # another decoder than r2vos-ref-ytvos, for the rows of which it stands
+    name = "r2vos-ref-ytvos-published"  # has another decoder than the rows' r2vos-ref-ytvos
     write(tmp_path / name, load_config(name))
     assert find_published(tmp_path, name) == str(tmp_path / name)
     assert find_published(tmp_path, None) is None

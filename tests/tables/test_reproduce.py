@@ -30,7 +30,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Engine:
-    """Stands in for training, evaluation and Moving Shapes in other layouts: counts, and fails where told to."""
+    """Stands in for training, evaluation and other layouts of data: counts, and fails where told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.trained: list[tuple[str, bool]] = []
@@ -316,7 +316,8 @@ def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
     assert (other.train.batch_size, other.train.accumulate, other.train.steps) == (8, 1, 3)
     assert (other.pretrain.batch_size, other.pretrain.steps) == (16, 3)  # 8 processes x 2 images
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    whole = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], real_options(tmp_path, datasets)).config
+    options = real_options(tmp_path, datasets)
+    whole = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
     assert isinstance(whole, R2VOSExperimentConfig)
     assert (whole.pretrain.batch_size, whole.pretrain.steps, whole.train.steps) == (16, None, None)
 
