@@ -91,6 +91,7 @@ class Plan:
         model: a folder or shipped name, where nothing has to be trained.
         config: of the training.
         data, root, split, level: of the evaluation.
+        hidden: whether there are no masks to measure with, only a submission to write.
     """
 
     row: Row
@@ -105,6 +106,7 @@ class Plan:
     root: Path | None = None
     split: str = "test"
     level: str = "full"
+    hidden: bool = False
 
 
 def plan(table: Table, row: Row, options: Options) -> Plan:
@@ -177,11 +179,11 @@ def _real(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         model = _model(row, key, options)
         there = replace(there, model=model)
         folder = _folder(data, options.root)
-        _check_scorable(table, folder)
+        hidden = _check_scorable(table, folder, model)
         config = None if model else _trainable(_configured(row.preset, row.set), row.preset, options)
     except DataError as error:
         return replace(there, why=str(error))
-    return replace(there, root=folder, config=config)
+    return replace(there, root=folder, config=config, hidden=hidden)
 
 
 def _model(row: Row, key: str, options: Options) -> str | None:
@@ -211,16 +213,25 @@ def _folder(data: str, root: Path) -> Path:
     return found[0]
 
 
-def _check_scorable(table: Table, folder: Path) -> None:
-    """Raise DataError where masks or false sentences are missing."""
+def _check_scorable(table: Table, folder: Path, model: str | None) -> bool:
+    """Whether a submission is all that can be made, because the masks are missing.
+
+    Raises:
+        DataError: if there is no model to make it with, or false sentences are missing.
+    """
     if table.data not in (REFER_YOUTUBE_VOS, R2_YOUTUBE_VOS):
-        return
+        return False
     if not (folder / table.split / "Annotations").is_dir():
+        if model is not None and table.data == REFER_YOUTUBE_VOS:
+            return True
         raise DataError(
-            f"the masks of its {table.split} split are not public: the competition's server scores them"
+            f"the masks of its {table.split} split are not public: the competition's server scores what "
+            f"`rvos-edu evaluate --model MODEL --data {REFER_YOUTUBE_VOS} --root {folder} --split "
+            f"{table.split}` writes"
         )
     if table.data == R2_YOUTUBE_VOS and not pairs_file(folder, table.split, kind="random", seed=0).is_file():
         raise DataError("needs sentences that do not fit: data_scripts/make_r2_youtube_vos.py makes them")
+    return False
 
 
 def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExperiment:

@@ -11,7 +11,7 @@ from rvos_edu.data.registry import MOVING_SHAPES, layout_of
 from rvos_edu.files import atomic_write
 from rvos_edu.tables.paper import COLUMNS, Table, shown, tables
 from rvos_edu.tables.plan import STEPS, Options, Plan
-from rvos_edu.tables.reproduce import DONE, Outcome
+from rvos_edu.tables.reproduce import DONE, HIDDEN, Outcome
 from rvos_edu.viz.comparison import comparison_chart
 
 DOUBTS = {"medium": "seen second-hand", "low": "from memory"}
@@ -149,7 +149,7 @@ def _head(table: Table, options: Options) -> list[str]:
 def _cells(outcome: Outcome, column: str) -> tuple[str, str, str]:
     paper, difference = outcome.row.paper[column], outcome.difference(column)
     if outcome.status != DONE:
-        measured = outcome.status
+        measured = "-" if outcome.status == HIDDEN else outcome.status
     else:
         value = outcome.measured[column]
         measured = "-" if value is None else f"{value:.1f}"

@@ -8,12 +8,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.engine.checkpoint import complete_checkpoints
 from rvos_edu.engine.evaluate import run as evaluate
+from rvos_edu.engine.hidden_report import SUBMISSION
 from rvos_edu.engine.phases import PRETRAIN
 from rvos_edu.engine.train import train
 from rvos_edu.errors import ConfigError, RVOSError
@@ -27,6 +28,7 @@ from rvos_edu.tables.stand_in import STAND_INS, stand_in
 RESULT = "result.json"
 FINISHED = "finished"  # in the folder of a training
 DONE, NOT_RUN, FAILED = "done", "not run", "failed"
+HIDDEN = "not measured here"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Outcome:
 
     Args:
         plan: what it takes.
-        status: "done", "not run" or "failed".
+        status: "done", "not run", "failed" or "not measured here".
         why: of a row that is not done.
         measured: column -> percent, None where the evaluation has no such figure.
         clips, expressions: how many were evaluated.
@@ -173,7 +175,11 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     for column in table.columns:
         there = [figures[name] for name in table.figures(column, real=real) if name in figures]
         measured[column] = there[0] if there else None
-    return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)), notes)
+    done = Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)), notes)
+    if not one.hidden:
+        return done
+    archive = folder / "evaluation" / SUBMISSION
+    return replace(done, status=HIDDEN, why=f"submission at {archive}, hand it in", expressions=0)
 
 
 def _folder(table: Table, one: Plan, options: Options) -> Path:

@@ -171,9 +171,7 @@ def test_shipped_models_are_evaluated_on_false_sentences(engine: Engine, tmp_pat
     assert [o.status for o in outcomes] == ["not run", "not run", "done", "not run", "done"]
 
 
-def test_what_sets_the_data_apart_stands_with_the_row(
-    engine: Engine, datasets: Path, tmp_path: Path
-) -> None:
+def test_what_sets_the_data_apart_stands_with_the_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
     engine.notes = ["rebuilt pairs, seed 0"]
     table = find_table("r2vos-c")
     options = shapes_options(tmp_path)
@@ -266,6 +264,26 @@ def test_an_exported_checkpoint_needs_no_training(
     jf, j, f = (outcomes[0].measured[name] for name in ("JF", "J", "F"))
     assert jf is not None and j is not None and f is not None and jf == pytest.approx((j + f) / 2)
     assert not (options.out / "models").exists()
+
+
+def test_hidden_masks_leave_a_submission(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, root = find_table("mttr-ref-ytvos"), datasets / "refer_youtube_vos"
+    (root / "valid" / "Annotations").rename(tmp_path / "hidden")
+    why = reproduce(table, real_options(tmp_path, datasets))[0].why
+    command = "rvos-edu evaluate --model MODEL --data refer-youtube-vos"
+    assert f"`{command} --root {root} --split valid`" in why
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    preset = load_config("mttr-ref-ytvos-w12")
+    monkeypatch.setattr(models, "load_config", lambda name: replace(preset, model=tiny_config()))
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    for _ in range(2):  # made, then read
+        outcomes = reproduce(table, options, only=["MTTR window 12"])
+        archive = options.out / "mttr-ref-ytvos" / "MTTR-window-12" / "evaluation" / "submission.zip"
+        assert archive.is_file() and outcomes[0].measured == {"JF": None, "J": None, "F": None}
+        line = f"MTTR window 12: not measured here: submission at {archive}, hand it in"
+        assert line in text(table, outcomes, options).splitlines()
 
 
 def test_another_model_of_the_name_is_no_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
