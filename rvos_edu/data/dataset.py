@@ -52,9 +52,11 @@ class ClipDataset(Dataset[VideoSample], ABC):
 
     Attributes:
         left_out: keys of the faulty entries that were left out, as `SplitReport.bad` has them.
+        notes: what sets the items apart from those that published figures are of; empty: nothing known.
     """
 
     left_out: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

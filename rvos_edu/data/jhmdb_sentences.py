@@ -93,6 +93,8 @@ class JHMDBSentences(CentreWindows):
             for number in numbers[video.video]
         ]
         super().__init__(root, name=NAME, split=split, window=window, frames=frames, transform=transform)
+        if self.drawn:
+            self.notes = (f"frames drawn with seed {seed}, not those of the published list",)
 
     def image_id(self, video: str, number: int, sentence: str) -> str:
         return f"v_{video}_f_{number}"

@@ -7,9 +7,14 @@ from pathlib import Path
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
 from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.refer_youtube_vos import hint_about_test_videos
 
 MOVING_SHAPES = "moving-shapes"
 REFER_YOUTUBE_VOS = "refer-youtube-vos"
+EXPECTED = {
+    "train": {"videos": 3471, "expressions": 12913},
+    "valid": {"videos": 202, "expressions": 834},
+}
 SOURCES = (
     Source(
         "frames, masks and sentences",
@@ -32,18 +37,38 @@ def open_videos(
     return VideoDataset(root, split=split, window=window, transform=transform, skip=skip)
 
 
+def open_refer_youtube_vos(
+    root: Path,
+    *,
+    split: str,
+    window: int | None,
+    seed: int,
+    transform: Transformation | None,
+    skip: frozenset[str],
+) -> ClipDataset:
+    """See `Open`."""
+    dataset = open_videos(root, split=split, window=window, seed=seed, transform=transform, skip=skip)
+    dataset.notes = notes_of_videos(root, split, len({clip.video for clip in dataset.clips}))
+    return dataset
+
+
+def notes_of_videos(root: Path, split: str, count: int) -> tuple[str, ...]:
+    """Whether the test videos, which the published valid JSON lists as well, are among `count` videos."""
+    expected = EXPECTED["valid"]["videos"]
+    if count <= expected or not hint_about_test_videos(root, split):
+        return ()
+    return (f"{count} videos, those of test among them, instead of the {expected} of the competition",)
+
+
 LAYOUTS = (
     Layout(MOVING_SHAPES, "Moving Shapes", ("train", "valid", "test"), open_videos, check_videos),
     Layout(
         REFER_YOUTUBE_VOS,
         "Refer-YouTube-VOS",
         ("train", "valid"),
-        open_videos,
+        open_refer_youtube_vos,
         check_videos,
-        expected={
-            "train": {"videos": 3471, "expressions": 12913},
-            "valid": {"videos": 202, "expressions": 834},
-        },
+        expected=EXPECTED,
         sources=SOURCES,
     ),
 )

@@ -142,7 +142,7 @@ def check_same_run(path: Path, saved: dict[str, Any], state: RunState) -> None:
         old_values["pretrain"] = new_values["pretrain"]  # without epochs the rest of it decides nothing
     differing = [
         f"{key} was {old!r}, is {new!r}"
-        for key, old, new in _differences(old_values, new_values)
+        for key, old, new in differences(old_values, new_values)
         if not MAY_DIFFER.fullmatch(key)
     ]
     if any(text.startswith("model.") for text in differing):
@@ -235,10 +235,10 @@ def _filled(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
     """(dotted key, old value, new value) wherever two nested dictionaries differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*new, *(key for key in old if key not in new)]:
-            yield from _differences(old.get(key), new.get(key), f"{prefix}{key}.")
+            yield from differences(old.get(key), new.get(key), f"{prefix}{key}.")
     elif old != new:
         yield prefix.removesuffix("."), old, new

@@ -13,6 +13,7 @@ from rvos_edu.data.ref_davis import REF_DAVIS17
 from rvos_edu.data.submission_format import FORMATS
 from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
+from rvos_edu.engine.evaluation_notes import add_notes, notes_of
 from rvos_edu.engine.evaluation_page import write_page
 from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
 from rvos_edu.engine.hidden_report import SUBMISSION
@@ -71,11 +72,14 @@ def run(
         shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
-        report = how.report(datasets, temporary)
+        report, notes = how.report(datasets, temporary)
         first = datasets[report.seeds[0]]
         write_report(temporary, report)
+        add_notes(temporary / MARKER, notes)
         write_page(temporary / "index.html", report, model=network, dataset=first, config=config)
     print(report.table())
+    for note in notes:
+        print(f"not as in published figures: {note}")
     print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     return report
 
@@ -96,11 +100,12 @@ class _How:
     swap: bool | None
     false: bool | None
 
-    def report(self, datasets: Mapping[int, ClipDataset], folder: Path) -> EvaluationReport:
-        """Score one split per seed."""
+    def report(self, datasets: Mapping[int, ClipDataset], folder: Path) -> tuple[EvaluationReport, list[str]]:
+        """Score one split per seed; also what sets the data apart from those of published figures."""
         started = time.monotonic()
-        results = [self.score(dataset, seed, folder) for seed, dataset in datasets.items()]
-        return EvaluationReport(
+        scored = [self.score(dataset, seed, folder) for seed, dataset in datasets.items()]
+        results = [result for result, _ in scored]
+        report = EvaluationReport(
             model=self.name,
             data=self.data,
             split=self.split,
@@ -111,9 +116,12 @@ class _How:
             seconds=time.monotonic() - started,
             skipped=sum(dataset.skipped for dataset in datasets.values()),
         )
+        return report, notes_of(data for _, used in scored for data in used)
 
-    def score(self, dataset: ClipDataset, seed: int, folder: Path) -> EvaluationResult:
-        """All figures of one split; what is for a server goes into `folder`."""
+    def score(
+        self, dataset: ClipDataset, seed: int, folder: Path
+    ) -> tuple[EvaluationResult, list[ClipDataset]]:
+        """All figures of one split, and the data that were used; what is for a server goes into `folder`."""
         hidden = truth_is_hidden(dataset)
         pairs = false_pairs_of(dataset, wanted=self.false, hidden=hidden)  # missing ones stop us here
         result = self._hidden(dataset, folder) if hidden else self._scored(dataset, seed)
@@ -122,7 +130,7 @@ class _How:
         )
         if self.data == REF_DAVIS17 and not hidden:
             add_davis(result, self.model, dataset, folder / "masks", config=self.config)
-        return result
+        return result, [dataset, *pairs]
 
     def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
         shapes = self.level is not None

@@ -17,9 +17,9 @@ from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS
 from rvos_edu.data.r2_pairs import pairs_file
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES, REFER_YOUTUBE_VOS
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.models.pretrained import CONFIG_FILE
 from rvos_edu.presets import load_config
 from rvos_edu.tables.hours import Estimate, estimate
+from rvos_edu.tables.models import find_model, find_published
 from rvos_edu.tables.paper import Row, Table
 from rvos_edu.tables.stand_in import STAND_INS
 
@@ -91,6 +91,7 @@ class Plan:
         model: a folder or shipped name, where nothing has to be trained.
         config: of the training.
         data, root, split, level: of the evaluation.
+        hidden: whether there are no masks to measure with, only a submission to write.
     """
 
     row: Row
@@ -105,6 +106,7 @@ class Plan:
     root: Path | None = None
     split: str = "test"
     level: str = "full"
+    hidden: bool = False
 
 
 def plan(table: Table, row: Row, options: Options) -> Plan:
@@ -149,7 +151,6 @@ def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         return replace(full, root=options.root, why="", **shipped)  # type: ignore[arg-type]
     assert nano.preset is not None
     key, level = model_key(nano.preset, nano.set), options.level or "1"
-    found = find_model(options.models, key)
     steps = options.steps or STEPS
     changes = {
         **NANO,
@@ -160,6 +161,10 @@ def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
     }
     config = _configured(nano.preset, changes)
     config.data.root = None if options.root is None else str(options.root)
+    try:
+        found = find_model(options.models, key, config)
+    except DataError as error:
+        return replace(full, why=str(error), key=key)
     return replace(full, why="", key=key, model=found, config=config, root=options.root, level=level)
 
 
@@ -169,25 +174,29 @@ def _real(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         return full
     data = REFER_YOUTUBE_VOS if table.data == R2_YOUTUBE_VOS else table.data
     key = model_key(row.preset, row.set)
-    model = next(
-        filter(None, (find_model(options.models, name) for name in (key, row.published) if name)), None
-    )
-    there = replace(full, key=key, model=model, data=data, split=table.split)
+    there = replace(full, key=key, data=data, split=table.split)
     try:
+        model = _model(row, key, options)
+        there = replace(there, model=model)
         folder = _folder(data, options.root)
-        _check_scorable(table, folder)
+        hidden = _check_scorable(table, folder, model)
         config = None if model else _trainable(_configured(row.preset, row.set), row.preset, options)
     except DataError as error:
         return replace(there, why=str(error))
-    return replace(there, root=folder, config=config)
+    return replace(there, root=folder, config=config, hidden=hidden)
 
 
-def find_model(folder: Path | None, name: str) -> str | None:
-    """A model, or the run of a training, below a folder."""
-    if folder is None:
-        return None
-    places = (folder / name / CONFIG_FILE, folder / name / "model" / CONFIG_FILE)
-    return str(folder / name) if any(place.is_file() for place in places) else None
+def _model(row: Row, key: str, options: Options) -> str | None:
+    """One trained with the row's preset, else the published one.
+
+    Raises:
+        DataError: if another model has its name.
+    """
+    assert row.preset is not None
+    own = None
+    if key != row.published:
+        own = find_model(options.models, key, _configured(row.preset, row.set))
+    return own or find_published(options.models, row.published)
 
 
 def _folder(data: str, root: Path) -> Path:
@@ -207,16 +216,25 @@ def _folder(data: str, root: Path) -> Path:
     return found[0]
 
 
-def _check_scorable(table: Table, folder: Path) -> None:
-    """Raise DataError where masks or false sentences are missing."""
+def _check_scorable(table: Table, folder: Path, model: str | None) -> bool:
+    """Whether a submission is all that can be made, because the masks are missing.
+
+    Raises:
+        DataError: if there is no model to make it with, or false sentences are missing.
+    """
     if table.data not in (REFER_YOUTUBE_VOS, R2_YOUTUBE_VOS):
-        return
+        return False
     if not (folder / table.split / "Annotations").is_dir():
+        if model is not None and table.data == REFER_YOUTUBE_VOS:
+            return True
         raise DataError(
-            f"the masks of its {table.split} split are not public: the competition's server scores them"
+            f"the masks of its {table.split} split are not public: the competition's server scores what "
+            f"`rvos-edu evaluate --model MODEL --data {REFER_YOUTUBE_VOS} --root {folder} --split "
+            f"{table.split}` writes"
         )
     if table.data == R2_YOUTUBE_VOS and not pairs_file(folder, table.split, kind="random", seed=0).is_file():
         raise DataError("needs sentences that do not fit: data_scripts/make_r2_youtube_vos.py makes them")
+    return False
 
 
 def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExperiment:
@@ -236,8 +254,11 @@ def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExper
     else:
         config.init.frame_encoder = _file(config.init.frame_encoder, options)
         config.train.batch_size = together  # false sentences are found within one step
+        config.pretrain.batch_size *= together  # of as many processes
     if options.steps is not None:
         config.train.steps = options.steps
+        if not isinstance(config, ExperimentConfig) and config.pretrain.epochs:
+            config.pretrain.steps = options.steps
     elif not torch.cuda.is_available():
         raise DataError(
             f"needs a GPU to train, {estimate(config)}; or a model with --models; or a trial with --steps"

@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rvos_edu.data.registry import MOVING_SHAPES
+from rvos_edu.data.r2_layout import R2_YOUTUBE_VOS
+from rvos_edu.data.registry import MOVING_SHAPES, layout_of
 from rvos_edu.files import atomic_write
 from rvos_edu.tables.paper import COLUMNS, Table, shown, tables
 from rvos_edu.tables.plan import STEPS, Options, Plan
-from rvos_edu.tables.reproduce import DONE, Outcome
+from rvos_edu.tables.reproduce import DONE, HIDDEN, Outcome
 from rvos_edu.viz.comparison import comparison_chart
 
 DOUBTS = {"medium": "seen second-hand", "low": "from memory"}
@@ -71,10 +72,11 @@ def as_json(table: Table, outcomes: Sequence[Outcome], options: Options) -> str:
             "confidence": outcome.row.confidence,
             "checks": outcome.row.checks(),
             "flag": outcome.row.flag,
+            "notes": list(outcome.notes),
             "configuration": outcome.plan.preset or None,
             "model": outcome.plan.key or None,
             "needs": outcome.plan.needs,
-            "gpu_hours": outcome.plan.hours.hours if outcome.plan.hours else None,
+            "gpu_hours": _hours(outcome.plan),
             "gpu_hours_how": outcome.plan.hours.how if outcome.plan.hours else None,
             "clips": outcome.clips,
             "expressions": outcome.expressions,
@@ -138,14 +140,16 @@ def _head(table: Table, options: Options) -> list[str]:
         lines.append(f"Measured: nano models{length} on Moving Shapes{limit}: other data, other sizes.")
         lines.append("Compare how rows differ, not the figures.")
     else:
-        lines.append(f"Measured: on the data of the paper{limit}")
+        pairs = ", rebuilt pairs, seed 0" if table.data == R2_YOUTUBE_VOS else ""
+        title = layout_of(table.data).title
+        lines.append(f"Measured: {title} {table.split}{pairs}{limit}; the notes say what else differs")
     return lines
 
 
 def _cells(outcome: Outcome, column: str) -> tuple[str, str, str]:
     paper, difference = outcome.row.paper[column], outcome.difference(column)
     if outcome.status != DONE:
-        measured = outcome.status
+        measured = "-" if outcome.status == HIDDEN else outcome.status
     else:
         value = outcome.measured[column]
         measured = "-" if value is None else f"{value:.1f}"
@@ -163,6 +167,13 @@ def _state(outcome: Outcome) -> str:
     return f"done: {model}, {outcome.clips} clips, {outcome.expressions} sentences"
 
 
+def _hours(one: Plan) -> list[float] | None:
+    """Low and high; None where nothing is known."""
+    if one.hours is None or one.hours.low is None or one.hours.high is None:
+        return None
+    return [round(one.hours.low, 1), round(one.hours.high, 1)]
+
+
 def _details(one: Plan) -> list[str]:
     if not one.preset:
         return []
@@ -172,6 +183,7 @@ def _details(one: Plan) -> list[str]:
 def _notes(table: Table, outcomes: Sequence[Outcome]) -> list[str]:
     notes = []
     for outcome in outcomes:
+        notes += [f"{outcome.row.name}: measured on {note}" for note in outcome.notes]
         notes += [f"{outcome.row.name}: {check}; kept as printed" for check in outcome.row.checks()]
         if outcome.row.flag:
             notes.append(f"{outcome.row.name}: {outcome.row.flag}")

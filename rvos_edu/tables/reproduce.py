@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.engine.checkpoint import complete_checkpoints
 from rvos_edu.engine.evaluate import run as evaluate
+from rvos_edu.engine.hidden_report import SUBMISSION
 from rvos_edu.engine.phases import PRETRAIN
 from rvos_edu.engine.train import train
 from rvos_edu.errors import ConfigError, RVOSError
@@ -22,11 +22,13 @@ from rvos_edu.files import atomic_write
 from rvos_edu.presets import load_config
 from rvos_edu.tables.paper import Row, Table
 from rvos_edu.tables.plan import Options, Plan, plan
+from rvos_edu.tables.settings import compare, differing_settings, settings
 from rvos_edu.tables.stand_in import STAND_INS, stand_in
 
 RESULT = "result.json"
 FINISHED = "finished"  # in the folder of a training
 DONE, NOT_RUN, FAILED = "done", "not run", "failed"
+HIDDEN = "not measured here"
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class Outcome:
 
     Args:
         plan: what it takes.
-        status: "done", "not run" or "failed".
+        status: "done", "not run", "failed" or "not measured here".
         why: of a row that is not done.
         measured: column -> percent, None where the evaluation has no such figure.
         clips, expressions: how many were evaluated.
+        notes: what sets its data apart from those of the paper.
     """
 
     plan: Plan
@@ -47,6 +50,7 @@ class Outcome:
     measured: Mapping[str, float | None] = field(default_factory=dict)
     clips: int = 0
     expressions: int = 0
+    notes: Sequence[str] = ()
 
     @property
     def row(self) -> Row:
@@ -72,7 +76,7 @@ def reproduce(table: Table, options: Options, *, only: Sequence[str] = ()) -> li
 
     Raises:
         ConfigError: for an unknown row, impossible options, several processes, or a folder that holds results
-            of other options.
+            of other options for a row that is asked for.
         KeyboardInterrupt: after Ctrl-C, when a training has written its checkpoint.
     """
     options.check()
@@ -83,13 +87,23 @@ def reproduce(table: Table, options: Options, *, only: Sequence[str] = ()) -> li
         )
     wanted = {table.row(name).name for name in only} or {row.name for row in table.rows}
     plans = [plan(table, row, options) for row in table.rows]
-    for one in plans:
-        _check_settings(_folder(table, one, options), one, options)
-    return [_run(table, one, options, asked=one.row.name in wanted) for one in plans]
+    kept = [compare(_folder(table, one, options) / RESULT, one, options) for one in plans]
+    for one, differing in zip(plans, kept, strict=True):
+        if differing and one.row.name in wanted:
+            raise ConfigError(
+                f"{_folder(table, one, options)} holds a row made with other options ({differing}): choose "
+                "another --out"
+            )
+    return [
+        _run(table, one, options, asked=one.row.name in wanted, differing=differing)
+        for one, differing in zip(plans, kept, strict=True)
+    ]
 
 
-def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
+def _run(table: Table, one: Plan, options: Options, *, asked: bool, differing: str) -> Outcome:
     folder = _folder(table, one, options)
+    if differing:
+        return Outcome(one, NOT_RUN, f"not asked for (--only), made with other options ({differing})")
     if (folder / RESULT).is_file():
         return _read(folder, table, one, real=one.data != MOVING_SHAPES)
     if one.why or not asked:
@@ -99,7 +113,7 @@ def _run(table: Table, one: Plan, options: Options, *, asked: bool) -> Outcome:
         model = one.model or _trained(one, options)
         _evaluate(table, one, options, model=model, folder=folder)
         with atomic_write(folder / RESULT) as temporary:
-            temporary.write_text(json.dumps(_settings(one, options), indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(settings(one, options), indent=1), encoding="utf-8")
         return _read(folder, table, one, real=one.data != MOVING_SHAPES)
     except (RVOSError, OSError) as error:
         why = " ".join(str(error).split())
@@ -115,8 +129,12 @@ def _trained(one: Plan, options: Options) -> str:
     """
     assert one.config is not None
     out = options.out / "models" / one.key
-    if (out / "config.yaml").is_file() and load_config(out / "config.yaml") != one.config:
-        raise ConfigError(f"{out} holds a model that was trained with other options: choose another --out")
+    if (out / "config.yaml").is_file():
+        was = asdict(load_config(out / "config.yaml"))
+        if differing := differing_settings(was, asdict(one.config)):
+            raise ConfigError(
+                f"{out} holds a model that was trained with other options ({differing}): choose another --out"
+            )
     if not (out / FINISHED).is_file():
         begun = any(complete_checkpoints(folder) for folder in (out, out / PRETRAIN))
         train(one.config, out=out, resume=begun)
@@ -148,7 +166,7 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         figures = {name: float(value["mean"]) for name, value in content["figures"].items()}
-        clips = sum(content["clips"])
+        clips, notes = sum(content["clips"]), [str(note) for note in content.get("notes", [])]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path} is missing or damaged ({error}): delete {folder} to run the row anew"
@@ -157,39 +175,11 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     for column in table.columns:
         there = [figures[name] for name in table.figures(column, real=real) if name in figures]
         measured[column] = there[0] if there else None
-    return Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)))
-
-
-def _settings(one: Plan, options: Options) -> dict[str, Any]:
-    """All that decides the figures of a row."""
-    config = None if one.config is None or one.model is not None else asdict(one.config)
-    root = None if one.root is None else str(one.root)
-    where = {"data": one.data, "root": root, "split": one.split, "level": one.level, "limit": options.limit}
-    return {**where, "model": one.model or one.key, "training": config}
-
-
-def _check_settings(folder: Path, one: Plan, options: Options) -> None:
-    """Raise ConfigError if the folder of a row holds a result of other options."""
-    path = folder / RESULT
-    if not path.is_file() or one.why:
-        return
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged ({error}): delete {folder} to run the row anew") from error
-    now = json.loads(json.dumps(_settings(one, options)))
-    differing = [
-        f"{key} was {saved.get(key)!r}, is {now[key]!r}" for key in now if saved.get(key) != now[key]
-    ]
-    if saved.get("training") != now["training"] and saved.get("training") and now["training"]:
-        was, is_ = saved["training"]["train"], now["training"]["train"]
-        steps = f"steps of training were {was['steps']}, are {is_['steps']}"
-        text = steps if was["steps"] != is_["steps"] else "the training differs"
-        differing = [part for part in differing if not part.startswith("training ")] + [text]
-    if differing:
-        raise ConfigError(
-            f"{folder} holds a row made with other options ({'; '.join(differing)}): choose another --out"
-        )
+    done = Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)), notes)
+    if not one.hidden:
+        return done
+    archive = folder / "evaluation" / SUBMISSION
+    return replace(done, status=HIDDEN, why=f"submission at {archive}, hand it in", expressions=0)
 
 
 def _folder(table: Table, one: Plan, options: Options) -> Path:

@@ -355,6 +355,12 @@ def test_pairs_of_other_data(real: Path, pair: FalsePair, message: str) -> None:
         PairDataset(real, a_list(pairs=[pair]), source="pairs.json")
 
 
+def test_rebuilt_pairs_say_so(real: Path, shapes: Path) -> None:
+    data = PairDataset(real, a_list(pairs=[FalsePair(SHORT, LONG, "0", "a dog")]))
+    assert data.notes == ("rebuilt pairs, seed 0: the paper's were never released",)
+    assert load_pairs(shapes, "test").notes == ()  # proven, not rebuilt
+
+
 def test_a_pair_twice(real: Path) -> None:
     with pytest.raises(DataError, match="lists the pair 0a0a0a0a0a-0 of video '1b1b1b1b1b' twice"):
         PairDataset(real, a_list(pairs=[FalsePair(SHORT, LONG, "0", "a dog")] * 2))

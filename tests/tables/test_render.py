@@ -41,7 +41,8 @@ def test_markdown() -> None:
     assert rows[0].startswith(
         "| K=1 | 56.4 | 60.0 | +3.6 | 55.1 | 55.1 | +0.0 | 57.7 | - |  | done: nano-r2vos"
     )
-    assert "`r2vos-ref-ytvos --model.filters 1`" in rows[1] and "unknown: of R2-VOS only" in rows[1]
+    assert "`r2vos-ref-ytvos --model.filters 1`" in rows[1]
+    assert "about 470-940 GPU hours (rough estimate: " in rows[1]
     assert "- K=2: J&F is printed as 57.0, the mean of J and F is 56.65; kept as printed" in lines
 
 
@@ -49,7 +50,7 @@ def test_json_keeps_all_digits_and_null_for_what_is_missing() -> None:
     content = json.loads(as_json(TABLE, outcomes(), OPTIONS))
     first, second = content["rows"][:2]
     assert first["measured"] == {"JF": 60.0, "J": 55.15, "F": None}
-    assert abs(first["difference"]["JF"] - 3.6) < 1e-9 and first["gpu_hours"] is None
+    assert abs(first["difference"]["JF"] - 3.6) < 1e-9 and first["gpu_hours"] == [469.8, 939.5]
     assert second["measured"] == {"JF": None, "J": None, "F": None} and second["checks"]
     assert content["run"] == {"data": "moving-shapes", "steps": 7, "limit": 5, "level": None}
 

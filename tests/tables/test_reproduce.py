@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rvos_edu.cli import main
-from rvos_edu.config import AnyExperiment
+from rvos_edu.config import AnyExperiment, R2VOSExperimentConfig
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.errors import ConfigError, DataError
-from rvos_edu.presets import to_yaml
+from rvos_edu.presets import load_config, to_yaml
+from rvos_edu.tables import models
 from rvos_edu.tables import reproduce as module
 from rvos_edu.tables.paper import find_table
 from rvos_edu.tables.plan import Options, model_key, plan
+from rvos_edu.tables.render import as_json, markdown, text
 from rvos_edu.tables.reproduce import reproduce
 from tests.engine.conftest import write_tree
-from tests.tiny import tiny_model
+from tests.tiny import tiny_config, tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +30,17 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Engine:
-    """Stands in for training and evaluation: counts, and fails where told to."""
+    """Stands in for training, evaluation and other layouts of data: counts, and fails where told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.trained: list[tuple[str, bool]] = []
         self.evaluated: list[dict[str, Any]] = []
         self.errors: dict[str, BaseException] = {}
+        self.notes: list[str] = []
         self.figures = {"images.overall_iou": 60.0, "images.mean_iou": 50.0, "overall.jf": 40.0}
         monkeypatch.setattr(module, "train", self.train)
         monkeypatch.setattr(module, "evaluate", self.evaluate)
+        monkeypatch.setattr(module, "stand_in", lambda data, **given: given["out"] / "data" / data)
 
     def train(self, config: AnyExperiment, *, out: Path, resume: bool) -> Path:
         self.trained.append((out.name, resume))
@@ -54,7 +59,8 @@ class Engine:
         folder = Path(given["out"])
         folder.mkdir(parents=True, exist_ok=True)
         figures = {name: {"mean": value} for name, value in self.figures.items()}
-        (folder / "evaluation.json").write_text(json.dumps({"figures": figures, "clips": [3]}))
+        content = {"figures": figures, "clips": [3], "notes": self.notes}
+        (folder / "evaluation.json").write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -165,17 +171,62 @@ def test_shipped_models_are_evaluated_on_false_sentences(engine: Engine, tmp_pat
     assert [o.status for o in outcomes] == ["not run", "not run", "done", "not run", "done"]
 
 
+def test_what_sets_the_data_apart_stands_with_the_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
+    engine.notes = ["rebuilt pairs, seed 0"]
+    table = find_table("r2vos-c")
+    options = shapes_options(tmp_path)
+    outcomes = reproduce(table, options)
+    assert [list(outcome.notes) for outcome in outcomes] == [[], [], engine.notes, [], engine.notes]
+    line = "MTTR Video-Swin-T: measured on rebuilt pairs, seed 0"
+    assert line in text(table, outcomes, options).splitlines()
+    assert f"- {line}" in markdown(table, outcomes, options).splitlines()
+    assert json.loads(as_json(table, outcomes, options))["rows"][2]["notes"] == engine.notes
+    real = real_options(tmp_path, datasets)
+    head = text(table, outcomes, real).splitlines()[2]
+    assert head.startswith("Measured: R2-Youtube-VOS valid, rebuilt pairs, seed 0; ")
+
+
 def test_results_of_other_options_are_not_mixed(engine: Engine, tmp_path: Path) -> None:
     table = find_table("mttr-d1")
     reproduce(table, shapes_options(tmp_path), only=["N_q=10"])
-    with pytest.raises(ConfigError, match="steps of training were 2, are 5"):
+    with pytest.raises(ConfigError, match=r"options \(train\.steps was 2, is 5\): choose"):
         reproduce(table, shapes_options(tmp_path, steps=5))
     with pytest.raises(ConfigError, match="limit was None, is 9"):
         reproduce(table, shapes_options(tmp_path, limit=9))
     (outcome, *_) = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5), only=["URVOS"])
     assert outcome.status == "not run"
     other = reproduce(find_table("mttr-ref-ytvos"), shapes_options(tmp_path, steps=5))[1]  # the same model
-    assert other.status == "failed" and "trained with other options" in other.why
+    assert other.status == "failed" and "trained with other options (train.steps was 2, is 5)" in other.why
+
+
+def test_what_decides_no_figure_may_change(engine: Engine, tmp_path: Path) -> None:
+    """More workers, other places of the data: what is finished is read, what was stopped goes on."""
+    table, folder = find_table("mttr-d1"), tmp_path / "shapes"
+    folder.mkdir()
+    engine.errors["nano-mttr-level1-queries-50"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(table, shapes_options(tmp_path))
+    outcomes = reproduce(table, shapes_options(tmp_path, workers=3, root=folder), only=["N_q=50"])
+    assert [outcome.status for outcome in outcomes] == ["done", "done", *["not run"] * 3]
+    names = ["nano-mttr-level1", "nano-mttr-level1-queries-50"]
+    assert engine.trained == [(names[0], False), (names[1], False), (names[1], True)]
+
+
+def test_rows_that_are_not_asked_for_stop_nothing(engine: Engine, tmp_path: Path) -> None:
+    table = find_table("mttr-d1")
+    reproduce(table, shapes_options(tmp_path), only=["N_q=10"])
+    first, second, *_ = reproduce(table, shapes_options(tmp_path, limit=9), only=["N_q=50"])
+    assert (first.status, second.status) == ("not run", "done") and not first.measured
+    assert first.why == "not asked for (--only), made with other options (limit was None, is 9)"
+
+
+def test_a_row_that_cannot_be_run_now_is_not_shown_with_other_data(
+    engine: Engine, datasets: Path, tmp_path: Path
+) -> None:
+    table = find_table("mttr-ref-ytvos")
+    reproduce(table, shapes_options(tmp_path))
+    with pytest.raises(ConfigError, match="data was 'moving-shapes', is 'refer-youtube-vos'"):
+        reproduce(table, real_options(tmp_path, datasets))
 
 
 def test_damaged_results_are_named(engine: Engine, tmp_path: Path) -> None:
@@ -200,15 +251,48 @@ def real_options(tmp_path: Path, root: Path, **changes: Any) -> Options:
     return Options(**{"data": "real", "out": tmp_path / "out", "root": root, **changes})
 
 
-def test_an_exported_checkpoint_needs_no_training(datasets: Path, tmp_path: Path) -> None:
+def test_an_exported_checkpoint_needs_no_training(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Evaluated for real: tiny weights under the name of the published ones, on a tiny Refer-YouTube-VOS."""
     tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    preset = load_config("mttr-ref-ytvos-w12")
+    monkeypatch.setattr(models, "load_config", lambda name: replace(preset, model=tiny_config()))
     options = real_options(tmp_path, datasets, models=tmp_path / "models")
     outcomes = reproduce(find_table("mttr-ref-ytvos"), options, only=["MTTR window 12"])
     assert outcomes[0].status == "done" and outcomes[0].clips == 2
     jf, j, f = (outcomes[0].measured[name] for name in ("JF", "J", "F"))
     assert jf is not None and j is not None and f is not None and jf == pytest.approx((j + f) / 2)
     assert not (options.out / "models").exists()
+
+
+def test_hidden_masks_leave_a_submission(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, root = find_table("mttr-ref-ytvos"), datasets / "refer_youtube_vos"
+    (root / "valid" / "Annotations").rename(tmp_path / "hidden")
+    why = reproduce(table, real_options(tmp_path, datasets))[0].why
+    command = "rvos-edu evaluate --model MODEL --data refer-youtube-vos"
+    assert f"`{command} --root {root} --split valid`" in why
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    preset = load_config("mttr-ref-ytvos-w12")
+    monkeypatch.setattr(models, "load_config", lambda name: replace(preset, model=tiny_config()))
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    for _ in range(2):  # made, then read
+        outcomes = reproduce(table, options, only=["MTTR window 12"])
+        archive = options.out / "mttr-ref-ytvos" / "MTTR-window-12" / "evaluation" / "submission.zip"
+        assert archive.is_file() and outcomes[0].measured == {"JF": None, "J": None, "F": None}
+        line = f"MTTR window 12: not measured here: submission at {archive}, hand it in"
+        assert line in text(table, outcomes, options).splitlines()
+
+
+def test_another_model_of_the_name_is_no_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    (outcome, *_) = reproduce(find_table("mttr-ref-ytvos"), options)
+    assert outcome.status == "not run" and not engine.evaluated
+    assert outcome.why.startswith(f"{tmp_path / 'models' / 'mttr-ref-ytvos-w12'} differs from mttr-ref-ytvos")
+    assert "model.d_model: 64, not 256" in outcome.why
 
 
 def test_real_rows_that_are_not_run_say_what_is_missing(
@@ -251,7 +335,14 @@ def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
     assert (config.train.steps, config.train.batch_size * config.train.accumulate) == (3, 4)
     assert config.data.root == str(datasets / "refer_youtube_vos")
     other = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
-    assert other is not None and (other.train.batch_size, other.train.accumulate) == (8, 1)
+    assert isinstance(other, R2VOSExperimentConfig)
+    assert (other.train.batch_size, other.train.accumulate, other.train.steps) == (8, 1, 3)
+    assert (other.pretrain.batch_size, other.pretrain.steps) == (16, 3)  # 8 processes x 2 images
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    options = real_options(tmp_path, datasets)
+    whole = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
+    assert isinstance(whole, R2VOSExperimentConfig)
+    assert (whole.pretrain.batch_size, whole.pretrain.steps, whole.train.steps) == (16, None, None)
 
 
 @pytest.mark.parametrize(

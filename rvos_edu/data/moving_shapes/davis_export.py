@@ -26,7 +26,7 @@ from rvos_edu.data.ref_davis_raw import (
     TEXT_FOLDER,
     convert_ref_davis,
 )
-from rvos_edu.data.refer_youtube_vos import ExpressionRecord, VideoRecord, read_split
+from rvos_edu.data.refer_youtube_vos import ExpressionRecord, VideoRecord, expressions_file, read_split
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir
 from rvos_edu.metrics.contour import dilate
@@ -96,6 +96,11 @@ def export_davis(source: str | Path, root: str | Path) -> Path:
 def _check(source: Path, root: Path) -> None:
     if not is_moving_shapes(source):
         raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
+    for split in SETS:
+        if not expressions_file(source, split).is_file():
+            raise DataError(
+                f"Ref-DAVIS17 is made of train and valid videos, at least one each: there is no {split} video"
+            )
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root} exists and is not empty; choose another folder or remove it")
 

@@ -9,6 +9,7 @@ import pytest
 
 from rvos_edu.data import check, layout_of, load
 from rvos_edu.data.images import read_mask
+from rvos_edu.data.make import make_in_layout
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.moving_shapes.davis_export import export_davis
 from rvos_edu.data.ref_davis_raw import TEXT_FOLDER
@@ -84,3 +85,15 @@ def test_bad_source_and_root(shapes: Path, davis: Path, tmp_path: Path) -> None:
         export_davis(davis, tmp_path / "x")
     with pytest.raises(DataError, match="exists and is not empty"):
         export_davis(shapes, davis)
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_split_without_videos(split: str, tmp_path: Path) -> None:
+    """Told in words, without the folder in between."""
+    sizes = {"train": 1, "valid": 1, "test": 0, split: 0}
+    with pytest.raises(DataError) as caught:
+        make_in_layout("ref-davis17", tmp_path / "davis", level="1", sizes=sizes, workers=1)
+    assert str(caught.value) == (
+        f"Ref-DAVIS17 is made of train and valid videos, at least one each: there is no {split} video"
+    )
+    assert list(tmp_path.iterdir()) == []
