@@ -313,7 +313,8 @@ def test_real_rows_that_are_not_run_say_what_is_missing(
     assert "make_r2_youtube_vos.py" in pairs[1].why
     images = reproduce(find_table("r2vos-b"), options)
     assert images[0].why == (
-        f"needs RefCOCO as {datasets / 'coco'}, the folder that holds refcoco/, refcoco+/, refcocog/ and the images"
+        f"needs RefCOCO as {datasets / 'coco'}, the folder that holds refcoco/, refcoco+/, refcocog/ and "
+        "the images"
     )
     (datasets / "refer_youtube_vos" / "valid" / "Annotations").rename(tmp_path / "hidden")
     assert "are not public" in reproduce(find_table("mttr-ref-ytvos"), options)[0].why
