@@ -77,9 +77,7 @@ def run(
         write_report(temporary, report)
         add_notes(temporary / MARKER, notes)
         write_page(temporary / "index.html", report, model=network, dataset=first, config=config)
-    print(report.table())
-    for note in notes:
-        print(f"not as in published figures: {note}")
+    print(report.table(), *(f"not as in published figures: {note}" for note in notes), sep="\n")
     print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     return report
 
