@@ -77,9 +77,13 @@ def run(
         write_report(temporary, report)
         add_notes(temporary / MARKER, notes)
         write_page(temporary / "index.html", report, model=network, dataset=first, config=config)
+    _tell(report, notes, folder)
+    return report
+
+
+def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:
     print(report.table(), *(f"not as in published figures: {note}" for note in notes), sep="\n")
     print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    return report
 
 
 @dataclass(frozen=True)

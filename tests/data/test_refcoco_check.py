@@ -196,7 +196,8 @@ def test_the_joint_set(root: Path) -> None:
     assert len(load("refcoco-joint", root=root, split="train", skip_bad=True)) == 7
 
 
-def test_a_joint_set_without_a_single_image(root: Path) -> None:
+def test_a_joint_set_without_a_single_image(tmp_path: Path) -> None:
+    root = tmp_path / "joint"
     for name, by in (("refcoco", "unc"), ("refcoco+", "unc"), ("refcocog", "umd")):
         entries = [ref(0, 1, 11, "train", sentence(0, " ")), ref(1, 3, 31, "val", sentence(1, "dog"))]
         write(root, name, by, entries)

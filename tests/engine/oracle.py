@@ -57,6 +57,7 @@ class Clips:
     root = Path("in memory")
     skipped = 0
     left_out: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def __init__(self, *clips: list[VideoSample]) -> None:
         self._clips = clips

@@ -28,7 +28,8 @@ from rvos_edu.errors import DataError
 from tests.engine.oracle import HEIGHT, WIDTH, ColourModel, Judging, rectangles
 
 CONFIG = ExperimentConfig()
-CONFIG.data.short_side, CONFIG.data.max_side, CONFIG.inference.max_frames = 16, 32, 3
+CONFIG.data.short_side, CONFIG.data.max_side = 16, 32
+CONFIG.inference.max_frames, CONFIG.inference.overlap = 3, 1
 SAID = [  # per slot what is said of object 1 and of object 2
     ("object one", "object two"),
     ("object two", "object one"),  # exchanged
@@ -167,11 +168,11 @@ def test_the_command_tells_both_ways_apart(
 
 
 class JudgingLength(ColourModel):
-    """Says of every sentence about fewer frames than a whole sequence that it does not fit."""
+    """Says of every sentence about fewer frames than a window that it does not fit."""
 
     def ground(self, features: Any, expressions: list[str], *, clips: torch.Tensor) -> Any:
         out = super().ground(features, expressions, clips=clips)
-        wrong = torch.full((len(expressions),), 3.0 if features.stride4.shape[1] < 4 else -3.0)
+        wrong = torch.full((len(expressions),), 3.0 if features.stride4.shape[1] < 3 else -3.0)
         return SimpleNamespace(
             mask_logits=out.mask_logits, reference_logits=out.reference_logits, alignment_logits=wrong
         )
@@ -182,7 +183,7 @@ class JudgingLength(ColourModel):
     [
         (Judging, True, (50.0, 37.5), 37.5),  # 3 of 8 sentences say "two"
         (Judging, False, (87.5, 62.5), None),
-        (JudgingLength, True, (87.5, 62.5), 0.0),  # of clips of 3 and 1 frames it would reject everything
+        (JudgingLength, True, (87.5, 62.5), 0.0),  # of the clips of one frame it would reject everything
         (ColourModel, True, (87.5, 62.5), None),
     ],
 )
@@ -190,7 +191,7 @@ def test_the_filter_decides_once_per_video(
     davis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, on: bool, jf: Any, rejected: Any
 ) -> None:
     config = R2VOSExperimentConfig(data=CONFIG.data, inference=R2VOSInferenceConfig(align_filter=on))
-    config.inference.max_frames = 3
+    config.inference.max_frames, config.inference.overlap = 3, 1
     monkeypatch.setattr(module, "load_model", lambda name: (model(), config))
     report = run("x", data="ref-davis17", root=str(davis), split="valid", out=str(tmp_path / "o"), limit=1)
     figures = report.results[0].figures()
@@ -222,7 +223,8 @@ def test_train_and_evaluate_an_export(
     assert layout.make is not None
     root = layout.make(shapes, tmp_path / "made")
     tiny.data.name, tiny.data.root, tiny.data.valid_split = name, str(root), valid
-    tiny.train.steps, tiny.train.evaluate_every, tiny.inference.max_frames = 2, 2, 5
+    tiny.train.steps, tiny.train.evaluate_every = 2, 2
+    tiny.inference.max_frames, tiny.inference.overlap = 5, 1
     if name == "mevis":
         tiny.data.valid_split = "valid"
         with pytest.raises(

@@ -328,9 +328,11 @@ def test_a_trial_of_a_real_row_has_the_batch_of_all_processes(
     (tmp_path / "swin_tiny_patch244_window877_kinetics400_1k.pth").touch()
     (datasets / "refcoco").mkdir()
     options = real_options(tmp_path, datasets, steps=3)
-    assert plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).root == datasets / "refcoco"
-    (datasets / "coco").mkdir()
-    assert plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).root == datasets / "coco"
+    for name in ("refcoco", "coco"):  # the latter first, where both are
+        (datasets / name).mkdir(exist_ok=True)
+        images = plan(find_table("r2vos-b"), find_table("r2vos-b").rows[0], options).config
+        assert isinstance(images, R2VOSExperimentConfig)
+        assert images.pretrain.root == str(datasets / name)
     config = plan(find_table("mttr-ref-ytvos"), find_table("mttr-ref-ytvos").rows[0], options).config
     assert config is not None
     assert (config.train.steps, config.train.batch_size * config.train.accumulate) == (3, 4)

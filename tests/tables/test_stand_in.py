@@ -18,7 +18,7 @@ from rvos_edu.tables.stand_in import stand_in
     [
         ("mttr-a2d", "MTTR window 8", "a2d-sentences", "test"),
         ("mttr-jhmdb", "MTTR window 8", "jhmdb-sentences", "test"),
-        ("r2vos-ref-davis17", "R2-VOS", "ref-davis17", "valid"),
+        ("r2vos-ref-davis17", "R2-VOS ResNet-50", "ref-davis17", "valid"),
         ("r2vos-b", "K=1", "moving-shapes", "test"),
     ],
 )
