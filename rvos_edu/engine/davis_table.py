@@ -33,6 +33,15 @@ def davis_table(spread: Mapping[str, Spread]) -> list[list[str]]:
     return rows
 
 
+def davis_parts(rows: list[list[str]]) -> list[list[list[str]]]:
+    """The table as one per way to score, for a page: side by side they are wider than that."""
+    parts = []
+    for way, name in enumerate(NAMES.values()):
+        mine = slice(1 + way * len(_KEYS), 1 + (way + 1) * len(_KEYS))
+        parts.append([[name, *(what for _, what in _KEYS)], *([row[0], *row[mine]] for row in rows[1:])])
+    return parts
+
+
 def davis_lines(rows: list[list[str]]) -> list[str]:
     """The table as text: the names of the two ways above their columns."""
     width = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset
-from rvos_edu.engine.davis_table import EXPLAINED, davis_table
+from rvos_edu.engine.davis_table import EXPLAINED, davis_parts, davis_table
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.hidden_report import HEADER, hidden_rows
 from rvos_edu.engine.image_table import image_table
@@ -35,7 +35,8 @@ def write_page(
     page = Page(f"{report.name} on {report.data}", report.title)
     if davis := davis_table(report.spread()):
         page.heading("Scores of DAVIS, per annotator")
-        page.table(davis[0], davis[1:], total=len(davis) - 2)
+        for header, *rows in davis_parts(davis):
+            page.table(header, rows, total=len(rows) - 1)
         page.text(EXPLAINED)
     if report.hidden:
         page.text("This split has no masks here: what needs them is left to the server that has them.")

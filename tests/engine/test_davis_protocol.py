@@ -20,7 +20,7 @@ from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.palette import write_ids
 from rvos_edu.engine import evaluate as module
 from rvos_edu.engine.davis_protocol import compete, score_davis_folder, segment_sequences
-from rvos_edu.engine.davis_table import davis_lines, davis_table
+from rvos_edu.engine.davis_table import davis_lines, davis_parts, davis_table
 from rvos_edu.engine.evaluate import run
 from rvos_edu.engine.summary import Spread
 from rvos_edu.engine.train import train
@@ -160,7 +160,7 @@ def test_the_command_tells_both_ways_apart(
     assert ["DAVIS,", "hungarian", "DAVIS,", "strict", "identity"] in lines
     assert ["Davis17_annot1_full_video", *["100.0"] * 3, *["0.0"] * 3] in lines
     assert ["mean", *["87.5"] * 3, *["62.5"] * 3] in lines
-    assert "DAVIS, hungarian: J&amp;F" in page and "DAVIS, strict identity: J&amp;F" in page
+    assert "<th>DAVIS, hungarian</th>" in page and "<th>DAVIS, strict identity</th>" in page
     figures = json.loads((out / "evaluation.json").read_text())["figures"]
     assert figures["davis.hungarian.mean.jf"]["mean"] == 87.5 and figures["davis.id.mean.jf"]["mean"] == 62.5
     assert sorted(p.name for p in (out / "masks").iterdir()) == [f"anno_{slot}" for slot in range(4)]
@@ -211,6 +211,11 @@ def test_no_table_without_the_protocol() -> None:
     rows = davis_table({key: Spread(5.25, 5, 6) for key in keys})
     assert len(rows) == 6 and len({len(row) for row in rows}) == 1
     assert len({len(line) for line in davis_lines(rows)}) == 1
+    hungarian, identity = davis_parts(rows)
+    assert (
+        hungarian[0] == ["DAVIS, hungarian", "J&F", "J", "F"] and identity[0][0] == "DAVIS, strict identity"
+    )
+    assert [hungarian[-1], identity[-1]] == [["mean", *rows[-1][1:4]], ["mean", *rows[-1][4:]]]
 
 
 @pytest.mark.parametrize("name, valid", [("ref-davis17", "valid"), ("mevis", "valid_u")])
