@@ -17,7 +17,7 @@ from rvos_edu.data.a2d_tables import SPLITS, A2DVideo, read_split
 from rvos_edu.data.centre_windows import AnnotatedFrame, CentreWindows, InstanceMasks
 from rvos_edu.data.check_a2d import check_a2d
 from rvos_edu.data.dataset import Transformation
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.video_frames import frame_count, read_frames
 from rvos_edu.errors import DataError
 
@@ -100,16 +100,8 @@ def _annotated_frames(
     return frames
 
 
-def _open(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> A2DSentences:
-    return A2DSentences(root, split=split, window=window, transform=transform, skip=skip)
+def _open(root: Path, ask: Ask) -> A2DSentences:
+    return A2DSentences(root, split=ask.split, window=ask.window, transform=ask.transform, skip=ask.skip)
 
 
 def _make(source: Path, root: Path) -> Path:

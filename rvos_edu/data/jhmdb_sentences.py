@@ -28,7 +28,7 @@ from rvos_edu.data.jhmdb_tables import (
     read_videos,
     samples_file,
 )
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.sentence_tables import Faults
 from rvos_edu.errors import DataError, SplitError
 
@@ -139,16 +139,10 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _open(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> JHMDBSentences:
-    return JHMDBSentences(root, split=split, window=window, seed=seed, transform=transform, skip=skip)
+def _open(root: Path, ask: Ask) -> JHMDBSentences:
+    return JHMDBSentences(
+        root, split=ask.split, window=ask.window, seed=ask.seed, transform=ask.transform, skip=ask.skip
+    )
 
 
 def _make(source: Path, root: Path) -> Path:

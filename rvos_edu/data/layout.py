@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.dataset import ClipDataset, Transformation
@@ -14,31 +13,26 @@ Check = Callable[[Path, str], SplitReport]
 Make = Callable[[Path, Path], Path]
 
 
-class Open(Protocol):
-    """Opens one split of a dataset.
+@dataclass(frozen=True)
+class Ask:
+    """Which part of a dataset to open, and how.
 
     Args:
-        root: its folder.
         split: one of `Layout.splits`.
         window: frames of a clip; None: whole videos, if the dataset has them.
         seed: of whatever is drawn (samples of JHMDB-Sentences, pairs of R2-Youtube-VOS).
         transform: applied to every item.
         skip: keys "video" and "video/expression", as `SplitReport.bad` has them, that are left out unread.
-
-    Raises:
-        DataError: for the first thing that is missing or wrong.
     """
 
-    def __call__(
-        self,
-        root: Path,
-        *,
-        split: str,
-        window: int | None,
-        seed: int,
-        transform: Transformation | None,
-        skip: frozenset[str],
-    ) -> ClipDataset: ...
+    split: str
+    window: int | None = None
+    seed: int = 0
+    transform: Transformation | None = None
+    skip: frozenset[str] = frozenset()
+
+
+Open = Callable[[Path, Ask], ClipDataset]
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,7 @@ class Layout:
         name: as `rvos_edu.data.load` knows it.
         title: as the papers write it.
         splits: those that can be asked for.
-        open: see `Open`.
+        open: a split; raises DataError for the first thing that is missing or wrong.
         check: decodes everything of a split (root, split) and reports; raises DataError only where there is
             nothing to look at.
         make: writes Moving Shapes (its folder) in this layout (a new folder) and returns that; None: this is

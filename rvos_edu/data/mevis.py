@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rvos_edu.data.dataset import ClipDataset, Transformation
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.dataset import ClipDataset
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.mevis_check import check_mevis
 from rvos_edu.data.mevis_dataset import SPLITS, Mevis
 
 
-def _open(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    return Mevis(root, split=split, window=window, transform=transform, skip=skip)
+def _open(root: Path, ask: Ask) -> ClipDataset:
+    return Mevis(root, split=ask.split, window=ask.window, transform=ask.transform, skip=ask.skip)
 
 
 def _make(source: Path, root: Path) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
-from rvos_edu.data.dataset import ClipDataset, Transformation
-from rvos_edu.data.layout import Layout
+from rvos_edu.data.dataset import ClipDataset
+from rvos_edu.data.layout import Ask, Layout
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_pairs import PairList, entry_key, pairs_file, read_categories, read_pairs
 from rvos_edu.data.r2_youtube_vos import fault_of, load_pairs, origins
@@ -21,23 +21,15 @@ from rvos_edu.errors import DataError
 R2_YOUTUBE_VOS = "r2-youtube-vos"
 
 
-def open_pairs(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    """See `Open`.
+def open_pairs(root: Path, ask: Ask) -> ClipDataset:
+    """A split, as it is asked for.
 
     Raises:
         DataError: as `load_pairs`; for a window.
     """
-    if window is not None:
-        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {window} frames")
-    return load_pairs(root, split, seed=seed, transform=transform, skip=skip)
+    if ask.window is not None:
+        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {ask.window} frames")
+    return load_pairs(root, ask.split, seed=ask.seed, transform=ask.transform, skip=ask.skip)
 
 
 def check_pairs(root: Path, split: str) -> SplitReport:

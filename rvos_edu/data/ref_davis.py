@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.check_videos import check_videos
-from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.dataset import ClipDataset, VideoDataset
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.ref_davis_raw import ANNOTATORS, conversion_notes, convert_ref_davis
 from rvos_edu.data.refer_youtube_vos import (
     ExpressionRecord,
@@ -53,17 +53,11 @@ def sentences_of_slot(root: str | Path, split: str, record: VideoRecord, slot: i
     return found
 
 
-def _open(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    records = _read(root, split, skip=skip)
-    return VideoDataset(root, split=split, window=window, transform=transform, records=records, void=VOID)
+def _open(root: Path, ask: Ask) -> ClipDataset:
+    records = _read(root, ask.split, skip=ask.skip)
+    return VideoDataset(
+        root, split=ask.split, window=ask.window, transform=ask.transform, records=records, void=VOID
+    )
 
 
 def _read(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from rvos_edu.data.dataset import ClipDataset, Transformation
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.dataset import ClipDataset
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.moving_shapes.refcoco_export import export_refcoco
 from rvos_edu.data.refcoco import RefCOCO
 from rvos_edu.data.refcoco_check import check_images, check_joint
@@ -56,26 +56,17 @@ def images_name(name: str) -> str:
     return "refcoco" if name == MOVING_SHAPES_IMAGES else name
 
 
-def open_images(
-    name: str,
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    """See `Open`.
+def open_images(name: str, root: Path, ask: Ask) -> ClipDataset:
+    """A split, as it is asked for.
 
     Raises:
         DataError: as `RefCOCO`; for a window of several frames.
     """
-    if window not in (None, 1):
-        raise DataError(f"{name} has images: the window must be 1 frame, got {window}")
+    if ask.window not in (None, 1):
+        raise DataError(f"{name} has images: the window must be 1 frame, got {ask.window}")
     if name == REFCOCO_JOINT:
-        return JointRefCOCO(root, split=split, transform=transform, skip=skip)
-    return RefCOCO(root, name=images_name(name), split=split, transform=transform, skip=skip)
+        return JointRefCOCO(root, split=ask.split, transform=ask.transform, skip=ask.skip)
+    return RefCOCO(root, name=images_name(name), split=ask.split, transform=ask.transform, skip=ask.skip)
 
 
 def _layout(name: str, title: str) -> Layout:

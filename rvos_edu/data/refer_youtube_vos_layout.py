@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rvos_edu.data.check_videos import check_videos
-from rvos_edu.data.dataset import ClipDataset, Transformation, VideoDataset
-from rvos_edu.data.layout import Layout, Source
+from rvos_edu.data.dataset import ClipDataset, VideoDataset
+from rvos_edu.data.layout import Ask, Layout, Source
 from rvos_edu.data.refer_youtube_vos import hint_about_test_videos
 
 MOVING_SHAPES = "moving-shapes"
@@ -24,31 +24,15 @@ SOURCES = (
 )
 
 
-def open_videos(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    """See `Open`."""
-    return VideoDataset(root, split=split, window=window, transform=transform, skip=skip)
+def open_videos(root: Path, ask: Ask) -> ClipDataset:
+    """A split, as it is asked for."""
+    return VideoDataset(root, split=ask.split, window=ask.window, transform=ask.transform, skip=ask.skip)
 
 
-def open_refer_youtube_vos(
-    root: Path,
-    *,
-    split: str,
-    window: int | None,
-    seed: int,
-    transform: Transformation | None,
-    skip: frozenset[str],
-) -> ClipDataset:
-    """See `Open`."""
-    dataset = open_videos(root, split=split, window=window, seed=seed, transform=transform, skip=skip)
-    dataset.notes = notes_of_videos(root, split, len({clip.video for clip in dataset.clips}))
+def open_refer_youtube_vos(root: Path, ask: Ask) -> ClipDataset:
+    """A split, as it is asked for."""
+    dataset = open_videos(root, ask)
+    dataset.notes = notes_of_videos(root, ask.split, len({clip.video for clip in dataset.clips}))
     return dataset
 
 

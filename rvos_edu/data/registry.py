@@ -16,7 +16,7 @@ from rvos_edu.data.dataset import ClipDataset, Transformation
 from rvos_edu.data.home import home
 from rvos_edu.data.index import index_key, kept, tree_stamps
 from rvos_edu.data.jhmdb_sentences import LAYOUT as JHMDB_SENTENCES
-from rvos_edu.data.layout import Layout
+from rvos_edu.data.layout import Ask, Layout
 from rvos_edu.data.mevis import LAYOUT as MEVIS
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
 from rvos_edu.data.r2_layout import LAYOUT as R2_LAYOUT
@@ -104,9 +104,7 @@ def load(
     layout = layout_of(name)
     folder = dataset_root(name, root, level=level, seed=seed, train_videos=train_videos)
     bad = check_split(name, folder, split).bad if skip_bad else {}
-    dataset = layout.open(
-        folder, split=split, window=window, seed=seed, transform=transform, skip=frozenset(bad)
-    )
+    dataset = layout.open(folder, Ask(split, window, seed, transform, skip=frozenset(bad)))
     dataset.left_out = frozenset(bad)
     if bad:
         first = next(iter(bad.values()))
