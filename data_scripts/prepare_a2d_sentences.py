@@ -3,7 +3,7 @@
 
     python data_scripts/prepare_a2d_sentences.py --root datasets/a2d_sentences
     python data_scripts/prepare_a2d_sentences.py --root datasets/a2d_sentences \\
-        --archives downloads/A2D_main.tar.gz downloads/text_annotations.zip
+        --archives downloads/Release.tar downloads/a2d_annotation_with_instances.zip
 
 ROOT holds Release/{videoset.csv,clips320H} and text_annotations/. Prints where the data are published and
 under which terms, unpacks what you downloaded, looks at every file, counts against the papers, builds the

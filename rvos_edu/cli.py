@@ -187,7 +187,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--model", default="nano-mttr", help="shipped name or folder (%(default)s)")
     parser.add_argument("--data", default="moving-shapes", help="name of the dataset (%(default)s)")
     parser.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
-    parser.add_argument("--split", default="test", help="train, valid or test (%(default)s)")
+    parser.add_argument("--split", default="test", help="a split, as `data check` lists them (%(default)s)")
     parser.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0)")
     parser.add_argument("--limit", type=int, help="videos per seed (all)")

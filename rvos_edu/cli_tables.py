@@ -89,7 +89,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         examples=[
             "rvos-edu export --list",
             "rvos-edu export refer-youtube-vos_window-12.pth.tar --kind mttr --tokenizer roberta-base",
-            "rvos-edu export best.pth.tar --kind mttr --preset mttr-a2d-w8",
+            "rvos-edu export best.pth.tar --kind mttr --preset mttr-a2d-w8 --tokenizer roberta-base",
             "rvos-edu export checkpoint.pth --kind r2vos --tokenizer distilroberta-base",
             "rvos-edu export swin_base_patch244_window877_kinetics400_1k.pth --kind video-swin",
         ],
@@ -119,7 +119,7 @@ def _add_table(commands: argparse._SubParsersAction) -> None:
             "rvos-edu table mttr-a2d --data real --root datasets --models models",
             "",
             "with --data real, --root holds a2d_sentences/, jhmdb_sentences/, refer_youtube_vos/,",
-            "ref_davis17/, refcoco/; --models holds what `rvos-edu export` or `rvos-edu train` has written",
+            "ref_davis17/, coco/; --models holds what `rvos-edu export` or `rvos-edu train` has written",
         ],
         after_interrupt="finished rows are kept; the same command goes on",
     )

@@ -39,6 +39,7 @@ def check(
     splits: list[SplitReport] = []
     problems: list[str] = []
     notes: list[str] = []
+    where: dict[str, list[str]] = {}  # splits can share files
     for split in layout.splits:
         try:
             report = check_split(name, folder, split, anew=anew)
@@ -53,9 +54,11 @@ def check(
         if name == MOVING_SHAPES and not report.problems:
             report = _with_ceiling(report, folder, ceiling_videos)
         splits.append(report)
-        problems += [f"{split}: {text}" for text in report.problems]
+        for text in report.problems:
+            where.setdefault(text, []).append(split)
         surprises = report.surprises(layout.expected.get(split, {}), images=layout.images)
         notes += [f"{split}: {text}" for text in [*report.notes, *surprises]]
+    problems += [f"{', '.join(names)}: {text}" for text, names in where.items()]
     return CheckReport(name, folder, splits, problems, notes, layout.expected, layout.images)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
+from rvos_edu.data.centre_windows import CentreWindows
+from rvos_edu.data.coco_truth import coco_ground_truth
 from rvos_edu.data.ref_davis import REF_DAVIS17
 from rvos_edu.data.submission_format import FORMATS
 from rvos_edu.engine.davis_protocol import add_davis
@@ -73,12 +76,27 @@ def run(
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
         report, notes = how.report(datasets, temporary)
-        first = datasets[report.seeds[0]]
-        write_report(temporary, report)
-        add_notes(temporary / MARKER, notes)
-        write_page(temporary / "index.html", report, model=network, dataset=first, config=config)
+        _write(temporary, report, notes, datasets[report.seeds[0]], model=network, config=config)
     _tell(report, notes, folder)
     return report
+
+
+def _write(
+    folder: Path,
+    report: EvaluationReport,
+    notes: list[str],
+    dataset: ClipDataset,
+    *,
+    model: VideoModel,
+    config: AnyExperiment,
+) -> None:
+    """Table, JSON and page; of single frames also the truth, for other people's scoring code."""
+    write_report(folder, report)
+    add_notes(folder / MARKER, notes)
+    if isinstance(dataset, CentreWindows):
+        text = json.dumps(coco_ground_truth(dataset))
+        (folder / "coco_truth.json").write_text(text, encoding="utf-8")
+    write_page(folder / "index.html", report, model=model, dataset=dataset, config=config)
 
 
 def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:

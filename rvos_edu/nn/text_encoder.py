@@ -128,7 +128,8 @@ class TextEncoder(nn.Module):
         sentences = [clean(sentence) for sentence in expressions]
         if self.tokenizer is None:
             raise CheckpointError(
-                "this model has no tokenizer and understands no sentences: build it with tokenizer=..., "
+                "this model has no tokenizer and understands no sentences: build it with tokenizer=... "
+                "(`rvos-edu export ... --tokenizer` for a published one), "
                 "or pass {'input_ids': ..., 'attention_mask': ...}"
             )
         for number, sentence in enumerate(sentences):

@@ -204,5 +204,9 @@ def test_training_and_both_evaluations(
         assert int(images) == len(windows(name, root, window=4)) == figures["images.count"].mean
         assert cells[0] == f"{figures['images.mean_average_precision'].mean:.1f}"
         assert not any("mAP " in line or "late" in line for line in lines[5:])
+        truth = json.loads((out / "coco_truth.json").read_text())
+        assert [image["id"] for image in truth["images"]] and len(truth["images"]) == len(
+            truth["annotations"]
+        )
         page = (out / "index.html").read_text()
         assert "mAP_best" in page and page.count("data:image/png;base64,") == 1
