@@ -111,12 +111,11 @@ def export(
         state = read_state(values, wrappers=WRAPPERS)
         if preset is None:
             return _write_part(folder, load_kinetics_video_swin(state, stages=ALL_STAGES), entry)
-        given = {"heads": heads, "text_heads": text_heads, "tokenizer": tokenizer}
         if kind == "mttr":
-            model: VideoModel = load_reference_mttr(state, **given)  # type: ignore[arg-type]
-        else:
-            model = load_reference_r2vos(state, points=points, **given)  # type: ignore[arg-type]
-        return _write_model(folder, model, entry, preset)
+            mttr = load_reference_mttr(state, heads=heads, text_heads=text_heads, tokenizer=tokenizer)
+            return _write_model(folder, mttr, entry, preset)
+        sizes = {"heads": heads, "text_heads": text_heads, "points": points}
+        return _write_model(folder, load_reference_r2vos(state, tokenizer=tokenizer, **sizes), entry, preset)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}{_found(state)}{_hint(kind, state)}") from error
 

@@ -147,8 +147,8 @@ def _nano(table: Table, row: Row, full: Plan, options: Options) -> Plan:
     if table.data in STAND_INS:
         full = replace(full, data=table.data, split=table.split)
     if nano.shipped is not None:
-        shipped = {"key": nano.shipped, "model": nano.shipped, "level": options.level or "full"}
-        return replace(full, root=options.root, why="", **shipped)  # type: ignore[arg-type]
+        level, name = options.level or "full", nano.shipped
+        return replace(full, root=options.root, why="", key=name, model=name, level=level)
     assert nano.preset is not None
     key, level = model_key(nano.preset, nano.set), options.level or "1"
     steps = options.steps or STEPS
