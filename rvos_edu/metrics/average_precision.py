@@ -107,7 +107,8 @@ class AveragePrecision:
             raise ValueError(f"best must be in 0..{len(confidence) - 1}, got {best}")
         stacked = np.concatenate([true[None], predicted]).transpose(1, 2, 0)  # [H, W, 1 + N]
         codes = coco_mask.encode(np.asfortranarray(stacked, np.uint8))
-        areas, boxes = coco_mask.area(codes).astype(np.float64), coco_mask.toBbox(codes)
+        areas = stacked.sum((0, 1)).astype(np.float64)  # its area() counts 255 masks at most
+        boxes = coco_mask.toBbox(codes)
         self._images[image_id] = _Image(
             size=(true.shape[0], true.shape[1]),
             truth=(codes[0]["counts"], float(areas[0]), boxes[0].tolist()),

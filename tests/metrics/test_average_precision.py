@@ -97,3 +97,14 @@ def test_bad_input_names_what_was_seen() -> None:
     with pytest.raises(ValueError, match="same length, got 1, 1, 2"):
         average_precision(bars(10), [masks], [[1, 1], [1, 1]])
     assert len(collected) == 0
+
+
+def test_more_masks_than_a_byte_counts() -> None:
+    """Three hundred queries, as in the paper's table D.1; one of them is the truth and the most confident."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((8, 9), bool)
+    truth[2:6, 3:7] = True
+    masks = rng.random((300, 8, 9)) > 0.5
+    masks[299] = truth
+    found = average_precision([truth], [masks], [np.linspace(0, 1, 300)])
+    assert [found.mean, found.mean_best, found.at_50] == pytest.approx([1.0] * 3, abs=1e-9)
