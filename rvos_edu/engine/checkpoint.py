@@ -119,7 +119,7 @@ def load_checkpoint(path: Path, state: RunState) -> None:
     """
     saved = json.loads((path / "state.json").read_text(encoding="utf-8"))
     check_same_run(path, saved, state)
-    weights = load_file(path / "model.safetensors", device=str(state.accelerator.device))
+    weights = load_file(path / "model.safetensors")
     load_weights(state.model, weights, source=path)
     held = torch.load(path / "trainer.pt", map_location="cpu", weights_only=True)
     state.optimizer.load_state_dict(held["optimizer"])

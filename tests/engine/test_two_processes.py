@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,7 +30,7 @@ ACCELERATE = [
 ]
 
 
-def launch(launcher: list[str], config: ExperimentConfig, out: Path) -> None:
+def launch(launcher: list[str], config: ExperimentConfig, out: Path, *options: str) -> None:
     path = out.with_suffix(".yaml")
     path.write_text(to_yaml(config))
     environment = {
@@ -39,7 +40,7 @@ def launch(launcher: list[str], config: ExperimentConfig, out: Path) -> None:
         "ACCELERATE_USE_CPU": "true",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    command = [sys.executable, "-m", *launcher, SCRIPT, str(path), str(out)]
+    command = [sys.executable, "-m", *launcher, SCRIPT, str(path), str(out), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "on 2 x cpu" in done.stdout
@@ -103,3 +104,15 @@ def test_accumulation_and_thawing_in_two_processes(tiny: ExperimentConfig, tmp_p
     assert two[1]["loss"] == pytest.approx(one[1]["loss"], rel=1e-3)  # after an update of Adam
     assert two[1]["grad_norm"] == pytest.approx(one[1]["grad_norm"], rel=1e-2)
     assert len(gradients(tmp_path / "two", 2)) == len(gradients(tmp_path / "one", 2))
+
+
+def test_resumed_bit_for_bit(tiny: ExperimentConfig, tmp_path: Path) -> None:
+    """accelerate calls the processors of two processes `cpu:0`, which safetensors does not know."""
+    config = settings(tiny, batch_size=2, steps=2)
+    launch(TORCHRUN, config, tmp_path / "unbroken")
+    broken = tmp_path / "broken"
+    shutil.copytree(tmp_path / "unbroken", broken, ignore=shutil.ignore_patterns("model", "step-00000002"))
+    launch(TORCHRUN, config, broken, "--resume")
+    assert [r["step"] for r in read_metrics(broken / "metrics.jsonl")] == [1, 2]
+    for name in ("model/model.safetensors", "checkpoints/step-00000002/model.safetensors"):
+        assert (broken / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
