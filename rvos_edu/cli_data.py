@@ -1,4 +1,4 @@
-"""`rvos-edu data make|check|index|submission`."""
+"""`rvos-edu data make|check|index|smaller|submission`."""
 
 from __future__ import annotations
 
@@ -50,12 +50,29 @@ def index_data(options: argparse.Namespace) -> int:
     return 0
 
 
+def store_smaller(options: argparse.Namespace) -> int:
+    """Copy a dataset, frames of one split at the size that training reads; the rest is linked."""
+    from rvos_edu.data.smaller import write_smaller
+
+    sides = {"short_side": options.short_side, "max_side": options.max_side}
+    out = write_smaller(
+        options.data, options.root, options.out, split=options.split, workers=options.workers, **sides
+    )
+    print(f"written: {out}; train with --data.root {out}")
+    return 0
+
+
 def add_data(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("data", help="Make, check, index; check a submission", allow_abbrev=False)
-    inner = parser.add_subparsers(metavar="make|check|index|submission", required=True, parser_class=Parser)
+    parser = commands.add_parser(
+        "data", help="Make, check, index, store smaller; check a submission", allow_abbrev=False
+    )
+    inner = parser.add_subparsers(
+        metavar="make|check|index|smaller|submission", required=True, parser_class=Parser
+    )
     _add_make(inner)
     _add_check(inner)
     _add_index(inner)
+    _add_smaller(inner)
     _add_submission(inner)
 
 
@@ -123,6 +140,31 @@ def _add_index(inner: argparse._SubParsersAction) -> None:
     index.add_argument("data", help="name of the dataset")
     index.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
     index.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
+
+
+def _add_smaller(inner: argparse._SubParsersAction) -> None:
+    smaller = add_command(
+        inner,
+        "smaller",
+        store_smaller,
+        examples=[
+            "rvos-edu data smaller refer-youtube-vos --root datasets/refer_youtube_vos --out datasets/at_360",
+            "rvos-edu train --config mttr-ref-ytvos-w12 --data.root datasets/at_360",
+            "",
+            "sentences and the other splits are linked: evaluation reads what it always reads",
+        ],
+    )
+    smaller.add_argument("data", help="refer-youtube-vos, ref-davis17 or mevis")
+    smaller.add_argument("--root", required=True, help="its folder")
+    smaller.add_argument(
+        "--out", required=True, help="folder of the copy; an interrupted copy is gone on with"
+    )
+    smaller.add_argument("--split", default="train", help="whose frames and masks (default: %(default)s)")
+    smaller.add_argument(
+        "--short-side", type=int, default=360, help="as data.short_side (default: %(default)s)"
+    )
+    smaller.add_argument("--max-side", type=int, default=640, help="as data.max_side (default: %(default)s)")
+    smaller.add_argument("--workers", type=int, help="processes (default: one per core)")
 
 
 def _add_submission(inner: argparse._SubParsersAction) -> None:

@@ -38,7 +38,10 @@ class Target:
             raise ValueError(f"Target.referred must be in 0..{self.masks.shape[0] - 1}, got {self.referred}")
         object.__setattr__(self, "masks", self.masks.bool())
         if self.visible is None:
-            object.__setattr__(self, "visible", self.masks[self.referred].flatten(1).any(1))
+            bytes_ = (
+                self.masks[self.referred].flatten(1).view(torch.uint8)
+            )  # of bits, any() takes 20 times as long
+            object.__setattr__(self, "visible", bytes_.amax(1).bool() if bytes_.shape[1] else bytes_.any(1))
         elif tuple(self.visible.shape) != (self.masks.shape[1],):
             raise ValueError(
                 f"Target.visible must be [A] = [{self.masks.shape[1]}], got {tuple(self.visible.shape)}"
@@ -101,7 +104,7 @@ class VideoBatch:
     """Padded clips and the expressions about them.
 
     Args:
-        frames: float32 [B, T, 3, H, W], normalised, zero where padded.
+        frames: float32 [B, T, 3, H, W], normalised, zero where padded; or uint8 RGB, until `normalise_batch`.
         padding: bool [B, H, W], True where padded.
         expressions: E sentences; E = B unless several sentences share a clip.
         clips: int64 [E], the clip that each expression is about.

@@ -16,6 +16,7 @@ from rvos_edu.data.transforms import (
     Resize,
     Transform,
     eval_transform,
+    normalise_batch,
     swap_directions,
     train_transform,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "load",
     "load_pairs",
     "make_pairs",
+    "normalise_batch",
     "read_video",
     "swap_directions",
     "train_transform",

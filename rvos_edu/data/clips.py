@@ -62,12 +62,12 @@ class GroupedClips(Dataset[list[VideoSample]]):
     def __getitem__(self, index: int) -> list[VideoSample]:
         clip, group = self._groups[index]
         rng = random.Random(f"{self.seed}-{self.epoch}-{index}")
-        samples = self.dataset.load_clip(clip)
+        sentences = range(len(self.dataset.samples_of(clip)))
         if group is None:
-            chosen = rng.sample(range(len(samples)), min(self.expressions_per_clip, len(samples)))
+            chosen = rng.sample(sentences, min(self.expressions_per_clip, len(sentences)))
         else:
             order = random.Random(f"{self.seed}-{self.epoch}-sentences of {clip}")
-            mixed = order.sample(range(len(samples)), len(samples))
+            mixed = order.sample(sentences, len(sentences))
             chosen = mixed[group * self.expressions_per_clip :][: self.expressions_per_clip]
-        samples = [samples[i] for i in sorted(chosen)]
+        samples = self.dataset.load_places(clip, sorted(chosen))
         return samples if self.transform is None else self.transform.group(samples, rng)

@@ -14,11 +14,12 @@ from rvos_edu.structures import Target, VideoBatch, VideoSample
 def collate(samples: Sequence[VideoSample] | Sequence[Sequence[VideoSample]]) -> VideoBatch:
     """A batch of clips with one sentence each, or with a list of sentences per clip (same frames).
 
-    Targets keep the size of their own clip. The batch's samples carry no frames: [0, 3, H, W].
+    Frames are normalised, or all uint8 (to be normalised as a batch, see `normalise_batch`). Targets keep the
+    size of their own clip. The batch's samples carry no frames: [0, 3, H, W].
 
     Raises:
-        ValueError: if there is no sample, or clips differ in length, in annotated frames or in having
-            targets, or frames are not normalised.
+        ValueError: if there is no sample, or clips differ in length, in annotated frames, in having targets
+            or in the type of their frames.
     """
     groups = [[s] if isinstance(s, VideoSample) else list(s) for s in samples]
     if not groups or not all(groups):
@@ -27,7 +28,7 @@ def collate(samples: Sequence[VideoSample] | Sequence[Sequence[VideoSample]]) ->
     _check(groups, flat)
     clips = [group[0].frames for group in groups]
     height, width = (max(int(clip.shape[d]) for clip in clips) for d in (-2, -1))
-    frames = torch.zeros(len(clips), len(clips[0]), 3, height, width)  # [B, T, 3, H, W]
+    frames = clips[0].new_zeros(len(clips), len(clips[0]), 3, height, width)  # [B, T, 3, H, W]
     padding = torch.ones(len(clips), height, width, dtype=torch.bool)
     for b, clip in enumerate(clips):
         h, w = clip.shape[-2:]
@@ -48,8 +49,13 @@ def collate(samples: Sequence[VideoSample] | Sequence[Sequence[VideoSample]]) ->
 def _check(groups: list[list[VideoSample]], flat: list[VideoSample]) -> None:
     first = flat[0]
     for sample in flat:
-        if sample.frames.dtype != torch.float32:
-            raise ValueError(f"collate needs normalised float32 frames, got {sample.frames.dtype}")
+        if sample.frames.dtype not in (torch.float32, torch.uint8):
+            raise ValueError(f"collate needs normalised float32 or uint8 frames, got {sample.frames.dtype}")
+        if sample.frames.dtype != first.frames.dtype:
+            raise ValueError(
+                f"frames of one batch must be of one type: {first.video} has {first.frames.dtype}, "
+                f"{sample.video} has {sample.frames.dtype}"
+            )
         if len(sample.frames) != len(first.frames):
             raise ValueError(
                 f"clips of one batch must have equally many frames: {first.video} has {len(first.frames)}, "

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rvos_edu.config import DataConfig
-from rvos_edu.structures import Target, VideoSample
+from rvos_edu.structures import Target, VideoBatch, VideoSample
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
 STD = (0.229, 0.224, 0.225)
@@ -111,7 +111,11 @@ class Resize(Transform):
         size = self.size(*samples[0].size)
         if size == samples[0].size:
             return list(samples)
-        return _change(samples, lambda frames: _smooth(frames, size), lambda masks: _nearest(masks, size))
+        return _change(
+            samples,
+            lambda frames: resize_frames(frames, size),
+            lambda masks: resize_masks(masks.view(torch.uint8), size).view(torch.bool),
+        )
 
 
 class ReduceMasks(Transform):
@@ -151,9 +155,16 @@ def normalise(frames: Tensor) -> Tensor:
     return frames.float().sub_(mean).mul_(scale)
 
 
+def normalise_batch(batch: VideoBatch) -> VideoBatch:
+    """A batch of uint8 frames as collating normalised clips gives it: zero where padded, not black."""
+    frames = normalise(batch.frames)
+    return replace(batch, frames=frames.masked_fill_(batch.padding[:, None, None], 0))
+
+
 def train_transform(data: DataConfig) -> Compose:
-    """Flip, resize, normalise; reduce the truth."""
-    return Compose([RandomFlip(data.flip), *eval_transform(data).transforms, ReduceMasks(data.mask_stride)])
+    """Flip, resize; reduce the truth. Frames stay uint8, a quarter of the bytes; see `normalise_batch`."""
+    resize = Resize(data.short_side, data.max_side)
+    return Compose([RandomFlip(data.flip), resize, ReduceMasks(data.mask_stride)])
 
 
 def eval_transform(data: DataConfig) -> Compose:
@@ -183,9 +194,11 @@ def _change(
     return changed
 
 
-def _smooth(frames: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [T, 3, H, W] to `size` (H, W), bilinearly with anti-aliasing."""
     return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-def _nearest(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(masks.view(torch.uint8), size=size, mode="nearest-exact").view(torch.bool)
+def resize_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [I, T, H, W] masks or ids to `size` (H, W), the nearest pixel."""
+    return F.interpolate(masks, size=size, mode="nearest-exact")

@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rvos_edu.config import AnyExperiment
 from rvos_edu.config_checks import check_values
-from rvos_edu.data import ClipDataset
+from rvos_edu.data import ClipDataset, normalise_batch
 from rvos_edu.engine.batches import load_batches
 from rvos_edu.engine.checkpoint import RunState, complete_checkpoints, load_checkpoint, save_checkpoint
 from rvos_edu.engine.evaluate import quick_score
@@ -153,7 +153,7 @@ class _Loop:
         names = self.objective.terms
         sums = torch.zeros(len(names) + 1, device=accelerator.device)
         for micro in range(count):
-            batch = self._some_frames(next(batches), step).to(accelerator.device)
+            batch = normalise_batch(self._some_frames(next(batches), step).to(accelerator.device))
             gradients_stay_here = micro + 1 < count
             with accelerator.no_sync(network) if gradients_stay_here else nullcontext():
                 parts = self.objective(network, batch, step * count + micro)

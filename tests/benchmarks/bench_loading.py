@@ -4,8 +4,9 @@
     python -m tests.benchmarks.bench_loading [NAME ...]          # a table; all layouts by default
 
 Moving Shapes, enlarged to the frame size of the real dataset and made noisy (a flat JPEG decodes too fast),
-is written in each layout and read back in the papers' windows. `decode` reads frames and masks, `resize`
-flips, resizes, normalises and reduces the truth, `collate` joins the clips of a batch. `needed` is the number
+is written in each layout and read back in the papers' windows; where `rvos-edu data smaller` can store frames
+at the size of training, that copy is read, too. `decode` reads frames and masks, `resize`
+flips, resizes and reduces the truth, `collate` joins the clips of a batch. `needed` is the number
 of workers that would feed two GPUs whose model takes 10 ms per clip, if each had its core: a quotient.
 `busy` is the share of the time in which one such model was busy when workers of this machine fed it.
 """
@@ -28,6 +29,7 @@ from torch.utils.data import DataLoader
 from rvos_edu.config import DataConfig
 from rvos_edu.data import GroupedClips, collate, dataset_names, layout_of, load, train_transform
 from rvos_edu.data.moving_shapes import make
+from rvos_edu.data.smaller import NAMES, write_smaller
 
 SIZES = {  # height, width and window as in the papers; else that of Moving Shapes
     "refer-youtube-vos": (720, 1280, 12),
@@ -79,8 +81,8 @@ def enlarge(root: Path, height: int, width: int) -> None:
         larger.save(path)
 
 
-def write(name: str, folder: Path) -> tuple[Path, int]:
-    """The dataset in its layout, and the window to read it in."""
+def write(name: str, folder: Path, *, smaller: bool) -> tuple[Path, int]:
+    """The dataset in its layout, or its copy at the size of training, and the window to read it in."""
     source = make(folder / "shapes", seed=3, train=6, valid=3, test=3, workers=1)
     size = next((v for key, v in SIZES.items() if name.startswith(key)), None)
     if name == "moving-shapes-images":
@@ -88,12 +90,15 @@ def write(name: str, folder: Path) -> tuple[Path, int]:
     elif size is not None:
         enlarge(source, size[0], size[1])
     layout = layout_of(name)
-    return (source if layout.make is None else layout.make(source, folder / name)), (size or (0, 0, 12))[2]
+    root = source if layout.make is None else layout.make(source, folder / name)
+    if smaller:
+        root = write_smaller(name, root, folder / "smaller")
+    return root, (size or (0, 0, 12))[2]
 
 
-def measure(name: str, folder: Path) -> Speed:
+def measure(name: str, folder: Path, *, smaller: bool = False) -> Speed:
     """Read a training split (or the first there is) for some seconds, in parts and through workers."""
-    root, window = write(name, folder)
+    root, window = write(name, folder, smaller=smaller)
     data = load(name, split=layout_of(name).splits[0], root=root, window=window)
     short, most = next((v for key, v in SIDES.items() if name.startswith(key)), (360, 640))
     transform = train_transform(DataConfig(short_side=short, max_side=most))
@@ -146,14 +151,16 @@ def names() -> list[str]:
 def test_loading() -> None:
     print(f"\n{HEAD}")
     for name in names():
-        with tempfile.TemporaryDirectory() as folder:
-            speed = measure(name, Path(folder))
-        print(speed)
-        assert all(share > 0 for share in speed.busy.values())
+        for smaller in (False, True)[: 1 + (name in NAMES)]:
+            with tempfile.TemporaryDirectory() as folder:
+                speed = measure(name, Path(folder), smaller=smaller)
+            print(speed)
+            assert all(share > 0 for share in speed.busy.values())
 
 
 if __name__ == "__main__":
     print(HEAD)
     for chosen in sys.argv[1:] or names():
-        with tempfile.TemporaryDirectory() as place:
-            print(measure(chosen, Path(place)), flush=True)
+        for less in (False, True)[: 1 + (chosen in NAMES)]:
+            with tempfile.TemporaryDirectory() as place:
+                print(measure(chosen, Path(place), smaller=less), flush=True)

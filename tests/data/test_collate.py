@@ -58,7 +58,14 @@ def test_without_targets() -> None:
         ([sample(2, 2, 1.0), sample(2, 2, 2.0, frames=3)], r"v1\.0 has 2, v2\.0 has 3"),
         ([sample(2, 2, 1.0), replace(sample(2, 2, 2.0), annotated=(1,))], r"has \(0, 1\), v2\.0 has \(1,\)"),
         ([sample(2, 2, 1.0), replace(sample(2, 2, 2.0), target=None)], "have a target or none"),
-        ([replace(sample(2, 2, 1.0), frames=torch.zeros(2, 3, 2, 2, dtype=torch.uint8))], "torch.uint8"),
+        ([replace(sample(2, 2, 1.0), frames=torch.zeros(2, 3, 2, 2, dtype=torch.int64))], "torch.int64"),
+        (
+            [
+                sample(2, 2, 1.0),
+                replace(sample(2, 2, 2.0), frames=torch.zeros(2, 3, 2, 2, dtype=torch.uint8)),
+            ],
+            r"v1\.0 has torch.float32, v2\.0 has torch.uint8",
+        ),
         ([[sample(2, 2, 1.0), sample(2, 3, 1.0)]], r"those of v1\.0 differ"),
     ],
 )

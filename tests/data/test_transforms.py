@@ -16,7 +16,9 @@ from rvos_edu.data import (
     Normalise,
     RandomFlip,
     Resize,
+    collate,
     eval_transform,
+    normalise_batch,
     swap_directions,
     train_transform,
 )
@@ -108,7 +110,7 @@ def test_a_group_shares_frames_masks_and_the_flip() -> None:
     assert changed[0].target is not None and changed[1].target is not None and changed[2].target is None
     assert changed[0].target.masks is changed[1].target.masks
     assert [s.expression for s in changed] == ["on the right", "left", "on the right"]
-    assert changed[0].size == (20, 30) and changed[0].frames.dtype == torch.float32
+    assert changed[0].size == (20, 30) and changed[0].frames.dtype == torch.uint8
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,13 @@ def test_normalise_by_hand() -> None:
     assert after.tolist() == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ValueError, match=r"uint8 frames, got torch\.float32"):
         Normalise()(replace(sample(), frames=torch.zeros(2, 3, 4, 6)))
+
+
+def test_a_batch_normalised_late_is_the_batch_of_normalised_clips() -> None:
+    clips = [sample(4, 6), replace(sample(5, 3), video="w")]
+    late, early = normalise_batch(collate(clips)), collate([Normalise()(clip) for clip in clips])
+    assert collate(clips).frames.dtype == torch.uint8 and torch.equal(late.frames, early.frames)
+    assert late.frames[1, :, :, :, 3:].eq(0).all() and torch.equal(late.padding, early.padding)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 57)])

@@ -1,0 +1,139 @@
+"""A copy with smaller frames: what training reads of it, what is linked, interruptions, bad input."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import rvos_edu.data.smaller as smaller_module
+from rvos_edu.cli import main
+from rvos_edu.config import DataConfig
+from rvos_edu.data import check, layout_of, load, train_transform
+from rvos_edu.data.moving_shapes import make
+from rvos_edu.data.smaller import NAMES, write_smaller
+from rvos_edu.errors import DataError
+
+SIDES = {"short_side": 40, "max_side": 80}  # of 80 x 112
+CONFIG = DataConfig(**SIDES, flip=0.0, mask_stride=1)
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Full size and smaller copy, by name."""
+    folder = tmp_path_factory.mktemp("smaller")
+    source = make(folder / "shapes", seed=5, train=3, valid=1, test=1, workers=1)
+    pairs = {}
+    for name in NAMES:
+        export = layout_of(name).make
+        full = source if export is None else export(source, folder / name)
+        pairs[name] = (full, write_smaller(name, full, folder / f"{name}-40", workers=1, **SIDES))
+    return pairs
+
+
+def as_jpeg(frame: torch.Tensor) -> torch.Tensor:
+    buffer = io.BytesIO()
+    Image.fromarray(frame.permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=95, subsampling=0)
+    return torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_reads_the_same(name: str, roots: dict[str, tuple[Path, Path]]) -> None:
+    """Masks exactly; frames as a second JPEG leaves them."""
+    full, less = (load(name, root=root, split="train", window=8) for root in roots[name])
+    assert len(full) == len(less) > 10
+    transform = train_transform(CONFIG)
+    for index in range(0, len(full), 5):
+        one, two = (transform(data[index], random.Random(0)) for data in (full, less))
+        assert less[index].size == (40, 56) == one.size and one.expression == two.expression
+        assert one.target is not None and two.target is not None
+        assert torch.equal(one.target.masks, two.target.masks) and one.target.referred == two.target.referred
+        assert torch.equal(torch.stack([as_jpeg(frame) for frame in one.frames]), two.frames)
+        assert (one.frames.float() - two.frames.float()).abs().mean() < 3  # of 255, of noisy frames
+    assert [less.root.joinpath(less.split).is_symlink(), less.root.is_symlink()] == [False, False]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_check_finds_nothing_and_other_splits_are_whole(
+    name: str, roots: dict[str, tuple[Path, Path]]
+) -> None:
+    full, less = roots[name]
+    assert check(name, less).problems == []
+    split = layout_of(name).splits[1]
+    assert (less / split).resolve() == (full / split).resolve()
+    assert load(name, root=less, split=split)[0].size == (80, 112)
+
+
+def test_portrait_and_small_frames(tmp_path: Path) -> None:
+    """The long side counts too; what is smaller already is copied byte by byte."""
+    frames = tmp_path / "full" / "train" / "JPEGImages"
+    for video, size in (("portrait", (300, 100)), ("small", (30, 50))):
+        (frames / video).mkdir(parents=True)
+        Image.fromarray(np.zeros((*size, 3), np.uint8)).save(frames / video / "00000.jpg")
+    out = write_smaller(NAMES[0], tmp_path / "full", tmp_path / "out", workers=1, **SIDES)
+    copied = out / "train" / "JPEGImages"
+    assert Image.open(copied / "portrait" / "00000.jpg").size == (27, 80)
+    assert (copied / "small" / "00000.jpg").read_bytes() == (frames / "small" / "00000.jpg").read_bytes()
+
+
+def test_interrupted_and_gone_on(
+    roots: dict[str, tuple[Path, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, less = roots[NAMES[0]]
+    written, real = [], smaller_module._write_frames
+
+    def second_fails(source: Path, target: Path, resize: object, video: str) -> None:
+        if len(written) == 1:
+            raise KeyboardInterrupt
+        written.append(video)
+        real(source, target, resize, video)  # type: ignore[arg-type]
+
+    def one_process(job, items, **_: object) -> list[object]:
+        return [job(item) for item in items]
+
+    monkeypatch.setattr(smaller_module, "process_map", one_process)
+    monkeypatch.setattr(smaller_module, "_write_frames", second_fails)
+    with pytest.raises(KeyboardInterrupt):
+        write_smaller(NAMES[0], full, tmp_path / "out", **SIDES)
+    stamp = (tmp_path / "out" / "train" / "JPEGImages" / written[0] / "00000.jpg").stat().st_mtime_ns
+    monkeypatch.setattr(smaller_module, "_write_frames", real)
+    out = write_smaller(NAMES[0], full, tmp_path / "out", **SIDES)
+    assert (out / "train" / "JPEGImages" / written[0] / "00000.jpg").stat().st_mtime_ns == stamp
+    names = [sorted(p.relative_to(root) for p in (root / "train").rglob("*")) for root in (out, less)]
+    assert names[0] == names[1] and len(names[0]) > 50
+
+
+def test_bad_input(roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    full, less = roots[NAMES[0]]
+    for asked, message in (
+        ({"name": "a2d-sentences"}, "only refer-youtube-vos, ref-davis17, mevis"),
+        ({"split": "exam"}, "no split 'exam', expected one of train, valid"),
+        ({"root": tmp_path / "none"}, "JPEGImages holds no videos"),
+        ({"out": full}, "needs a folder of its own"),
+        ({"out": full.parent}, "is not empty"),
+        ({"out": less, "short_side": 20}, "holds another copy"),
+    ):
+        given = {"name": NAMES[0], "root": full, "out": tmp_path / "out", **SIDES, **asked}
+        with pytest.raises(DataError, match=message):
+            write_smaller(**given)  # type: ignore[arg-type]
+    broken = tmp_path / "broken" / "train" / "JPEGImages" / "v"
+    broken.mkdir(parents=True)
+    (broken / "00000.jpg").write_bytes(b"\xff\xd8 cut off")
+    with pytest.raises(DataError, match=r"00000\.jpg cannot be read as an image"):
+        write_smaller(NAMES[0], tmp_path / "broken", tmp_path / "out2", workers=1)
+    assert list((tmp_path / "out2" / "train" / "JPEGImages").iterdir()) == []
+
+
+def test_command(
+    roots: dict[str, tuple[Path, Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, _ = roots[NAMES[0]]
+    out = tmp_path / "out"
+    sides = ["--short-side", "40", "--max-side", "80", "--workers", "1"]
+    assert main(["data", "smaller", NAMES[0], "--root", str(full), "--out", str(out), *sides]) == 0
+    assert f"written: {out}; train with --data.root {out}" in capsys.readouterr().out
