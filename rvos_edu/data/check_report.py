@@ -81,7 +81,7 @@ class CheckReport:
             lines += ["", "Notes", *_listed(self.notes)]
         if self.problems:
             many = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-            lines += ["", f"{many}, training would fail", *_listed(self.problems)]
+            lines += ["", f"{many}, training or evaluation would fail", *_listed(self.problems)]
         else:
             lines += ["", "No problems found."]
         return "\n".join(lines)

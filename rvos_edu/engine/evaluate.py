@@ -96,7 +96,7 @@ def _write(
     if isinstance(dataset, CentreWindows):
         text = json.dumps(coco_ground_truth(dataset))
         (folder / "coco_truth.json").write_text(text, encoding="utf-8")
-    write_page(folder / "index.html", report, model=model, dataset=dataset, config=config)
+    write_page(folder / "index.html", report, model=model, dataset=dataset, config=config, notes=notes)
 
 
 def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:

@@ -30,9 +30,13 @@ def write_page(
     model: VideoModel,
     dataset: ClipDataset,
     config: AnyExperiment,
+    notes: Sequence[str] = (),
 ) -> None:
     """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
     page = Page(f"{report.name} on {report.data}", report.title)
+    if notes:
+        page.heading("Not as in published figures")
+        page.points(notes)
     if davis := davis_table(report.spread()):
         page.heading("Scores of DAVIS, per annotator")
         for header, *rows in davis_parts(davis):

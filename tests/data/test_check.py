@@ -86,7 +86,7 @@ def test_every_problem_is_found(tree: Path) -> None:
     ]
     assert len(report.problems) == len(wanted)
     assert all(any(text in problem for problem in report.problems) for text in wanted)
-    assert "7 problems, training would fail" in str(report)
+    assert "7 problems, training or evaluation would fail" in str(report)
 
 
 def test_long_lists_are_cut(tree: Path) -> None:

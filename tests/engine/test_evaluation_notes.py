@@ -35,4 +35,5 @@ def test_the_command_keeps_and_prints_them(
     module.run(str(tmp_path / "model"), **given)  # type: ignore[arg-type]
     content = json.loads((out / "evaluation.json").read_text())
     assert content["notes"] == ["drawn frames"] and content["figures"]
+    assert "<li>drawn frames</li>" in (out / "index.html").read_text()
     assert "not as in published figures: drawn frames" in capsys.readouterr().out

@@ -54,7 +54,7 @@ def export_jhmdb(source: str | Path, root: str | Path) -> Path:
                 lines.append(line)
                 samples += rows
         if not samples:
-            raise DataError(f"{source} has no test videos")
+            raise DataError("jhmdb-sentences is made of test videos, and there are none (`data make --test`)")
         sentences_file(temporary).write_text("\n".join(lines) + "\n", encoding="utf-8")
         samples_file(temporary).write_text(json.dumps(samples), encoding="utf-8")
     return root

@@ -163,6 +163,6 @@ def test_what_cannot_be_exported(shapes: Path, a2d: Path, tmp_path: Path) -> Non
         with pytest.raises(DataError, match="a2d exists and is not empty"):
             export(shapes, a2d)
     only = make(tmp_path / "only", level="1", train=1, valid=0, test=0)
-    with pytest.raises(DataError, match="only has no test videos"):
+    with pytest.raises(DataError, match="made of test videos, and there are none"):
         export_jhmdb(only, tmp_path / "new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["only"]
