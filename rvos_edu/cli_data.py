@@ -51,13 +51,11 @@ def index_data(options: argparse.Namespace) -> int:
 
 
 def store_smaller(options: argparse.Namespace) -> int:
-    """Copy a dataset, frames of one split at the size that training reads; the rest is linked."""
+    """Copy a dataset, frames of the training split at the size that is read; the rest is linked."""
     from rvos_edu.data.smaller import write_smaller
 
     sides = {"short_side": options.short_side, "max_side": options.max_side}
-    out = write_smaller(
-        options.data, options.root, options.out, split=options.split, workers=options.workers, **sides
-    )
+    out = write_smaller(options.data, options.root, options.out, workers=options.workers, **sides)
     print(f"written: {out}; train with --data.root {out}")
     return 0
 
@@ -159,7 +157,6 @@ def _add_smaller(inner: argparse._SubParsersAction) -> None:
     smaller.add_argument(
         "--out", required=True, help="folder of the copy; an interrupted copy is gone on with"
     )
-    smaller.add_argument("--split", default="train", help="whose frames and masks (default: %(default)s)")
     smaller.add_argument(
         "--short-side", type=int, default=360, help="as data.short_side (default: %(default)s)"
     )

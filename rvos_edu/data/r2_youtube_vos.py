@@ -125,7 +125,7 @@ def fault_of(pair: FalsePair, known: dict[str, dict[str, ExpressionRecord]], sou
     if pair.video not in known or origin is None:
         return (
             f"{source} asks expression {pair.expression_id} of video {pair.text_video!r} about video "
-            f"{pair.video!r}, but this split does not have both: make the pairs anew"
+            f"{pair.video!r}, but this split does not have both: make the pairs anew with {SCRIPT}"
         )
     if pair.changed is None and pair.video == pair.text_video:
         return (
@@ -134,7 +134,7 @@ def fault_of(pair: FalsePair, known: dict[str, dict[str, ExpressionRecord]], sou
     if pair.changed is None and pair.text != origin.text:
         return (
             f"{source} has the text {pair.text!r} for expression {pair.expression_id} of video "
-            f"{pair.text_video!r}, the split has {origin.text!r}: make the pairs anew"
+            f"{pair.text_video!r}, the split has {origin.text!r}: make the pairs anew with {SCRIPT}"
         )
     return None
 

@@ -162,6 +162,8 @@ def _check_root(root: Path, split: str) -> None:
     known = sorted(p.parent.name for p in folder.glob("*/meta_expressions.json"))
     if not known:
         raise DataError(f"the dataset folder {root} holds no sentences; {layout}")
+    if split not in known and split and (root / split / "JPEGImages").is_dir():
+        raise DataError(f"{expressions_file(root, split)} is missing")
     if split not in known:
         raise SplitError(f"unknown split {split!r} of {root}; expected one of {', '.join(known)}")
 

@@ -26,6 +26,7 @@ from rvos_edu.data.refcoco_layout import MOVING_SHAPES_IMAGES, REFCOCO_JOINT, im
 from rvos_edu.data.refer_youtube_vos_layout import LAYOUTS as VIDEO_LAYOUTS
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.data.refer_youtube_vos_layout import REFER_YOUTUBE_VOS as REFER_YOUTUBE_VOS
+from rvos_edu.data.stored_sides import SPLIT, stored_sides
 from rvos_edu.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,8 @@ def load(
     bad = check_split(name, folder, split).bad if skip_bad else {}
     dataset = layout.open(folder, Ask(split, window, seed, transform, skip=frozenset(bad)))
     dataset.left_out = frozenset(bad)
+    if split == SPLIT and (stored := stored_sides(folder)) is not None:
+        dataset.notes += (stored.note,)
     if bad:
         first = next(iter(bad.values()))
         logger.warning("%s %s: faulty entries left out: %d; the first: %s", name, split, len(bad), first)

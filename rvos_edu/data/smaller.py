@@ -1,4 +1,4 @@
-"""Store the frames of a split once at the size that training asks for, so that every epoch reads less.
+"""Store the frames of the training split once at the size that is asked for, so that every epoch reads less.
 
 Decoding is most of what loading a clip of 720p costs. Frames and masks are reduced as `Resize` reduces them;
 training then finds them at the right size already. Sentences and the other splits are linked, not copied:
@@ -22,14 +22,14 @@ from tqdm.contrib.concurrent import process_map
 from rvos_edu.data.images import read_frame, read_mask
 from rvos_edu.data.palette import write_ids
 from rvos_edu.data.reading import read_json
-from rvos_edu.data.registry import layout_of
 from rvos_edu.data.segmentations import decode_segmentation
+from rvos_edu.data.stored_sides import ABOUT, SPLIT
 from rvos_edu.data.transforms import Resize, resize_frames, resize_masks
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir, atomic_write, remove_temporary
 
 NAMES = ("refer-youtube-vos", "ref-davis17", "mevis")  # frames as JPEG, one folder per video
-ABOUT, MASKS = "smaller.json", "mask_dict.json"
+MASKS = "mask_dict.json"
 QUALITY = 95  # of JPEG; colours at full resolution
 
 
@@ -38,12 +38,11 @@ def write_smaller(
     root: str | Path,
     out: str | Path,
     *,
-    split: str = "train",
     short_side: int = 360,
     max_side: int = 640,
     workers: int | None = None,
 ) -> Path:
-    """A copy of a dataset with smaller frames and masks in one split and links to the rest; returns `out`.
+    """A copy of a dataset with smaller frames and masks for training and links to the rest; returns `out`.
 
     Safe to interrupt and to run again: videos that are there are not written again.
 
@@ -51,42 +50,45 @@ def write_smaller(
         name: as `load` knows it, one of `NAMES`.
         root: folder of the dataset.
         out: folder of the copy.
-        split: the split whose frames are reduced.
         short_side, max_side: as in `Resize`; frames that are not larger are copied as they are.
         workers: processes; None: one per core.
 
     Raises:
-        DataError: for another dataset or split, for an `out` that holds something else, or for the first
-            frame or mask that cannot be read.
+        DataError: for another dataset, an impossible size, an `out` that holds something else or lies in
+            `root`, or for the first frame or mask that cannot be read.
         StorageError: if the disk is full.
     """
     root, out = Path(root), Path(out)
     if name not in NAMES:
         raise DataError(f"{name!r} cannot be stored smaller, only {', '.join(NAMES)}")
-    if split not in layout_of(name).splits:
-        raise DataError(f"{name} has no split {split!r}, expected one of {', '.join(layout_of(name).splits)}")
-    frames = root / split / "JPEGImages"
+    if not 1 <= short_side <= max_side or (workers is not None and workers < 1):
+        raise DataError(
+            "expected 1 <= short side <= max side and at least one worker, "
+            f"got {short_side}, {max_side} and {workers} workers"
+        )
+    frames = root / SPLIT / "JPEGImages"
     videos = sorted(item.name for item in frames.iterdir() if item.is_dir()) if frames.is_dir() else []
     if not videos:
         raise DataError(f"{frames} holds no videos")
-    if out.resolve() == root.resolve():
-        raise DataError(f"the smaller copy needs a folder of its own, not {root}")
+    if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
+        raise DataError(f"the smaller copy needs a folder of its own, got {out} for the dataset {root}")
     resize = Resize(short_side, max_side)
-    about = {"name": name, "root": str(root.resolve()), "split": split, "sides": [short_side, max_side]}
+    about = {"name": name, "root": str(root.resolve()), "sides": [short_side, max_side]}
     _claim(out, about)
-    _link(root, out, but=(split, ABOUT))
-    _link(root / split, out / split, but=("JPEGImages", "Annotations", MASKS))
+    _link(root, out, but=(SPLIT, ABOUT))
+    _link(root / SPLIT, out / SPLIT, but=("JPEGImages", "Annotations", MASKS))
     for kind, write in (("Annotations", _write_masks), ("JPEGImages", _write_frames)):
-        if (root / split / kind).is_dir():
-            folder = out / split / kind
+        source = root / SPLIT / kind
+        if source.is_dir():
+            folder = out / SPLIT / kind
             folder.mkdir(exist_ok=True)
             remove_temporary(folder)
-            missing = [v for v in videos if not (folder / v).is_dir() and (root / split / kind / v).is_dir()]
-            job = partial(write, root / split / kind, folder, resize)
+            missing = [v for v in videos if not (folder / v).is_dir() and (source / v).is_dir()]
+            job = partial(write, source, folder, resize)
             said = {"desc": f"{kind} -> {folder}", "unit": "video"}
             process_map(job, missing, max_workers=workers, chunksize=1, **said)
-    if (root / split / MASKS).is_file() and not (out / split / MASKS).is_file():
-        _write_run_lengths(root / split / MASKS, out / split / MASKS, resize, workers)
+    if (root / SPLIT / MASKS).is_file() and not (out / SPLIT / MASKS).is_file():
+        _write_run_lengths(root / SPLIT / MASKS, out / SPLIT / MASKS, resize, workers)
     return out
 
 

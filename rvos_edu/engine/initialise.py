@@ -21,6 +21,7 @@ from rvos_edu.config import (
     TextEncoderConfig,
 )
 from rvos_edu.data import ClipDataset, GroupedClips, layout_of, load, train_transform
+from rvos_edu.data.stored_sides import stored_sides
 from rvos_edu.errors import CheckpointError, ConfigError, DataError, RVOSError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
@@ -119,8 +120,18 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
     """The training split as clips with a few sentences each, and which of its items to use.
 
     `data.train_videos` keeps the first so many videos by id (Moving Shapes makes no more than these).
+
+    Raises:
+        ConfigError: if frames were stored smaller than they are asked for.
     """
     data = config.data
+    stored = None if data.root is None else stored_sides(Path(data.root))
+    if stored is not None and (data.short_side > stored.short_side or data.max_side > stored.max_side):
+        raise ConfigError(
+            f"data.short_side, data.max_side are {data.short_side}, {data.max_side}, but {data.root} holds "
+            f"frames at {stored.short_side}, {stored.max_side}: ask for no more, or give the folder that it "
+            "was made from"
+        )
     dataset = load_split(data, data.train_split, window=data.window)
     names = sorted({clip.video for clip in dataset.clips})[: data.train_videos]
     kept = set(names)

@@ -20,6 +20,8 @@ from pycocotools.cocoeval import COCOeval
 
 from rvos_edu.metrics.region import check_masks
 
+COUNTED = 100  # masks of an image, the most confident: COCOeval's own limit, which the published code leaves
+
 
 @dataclass(frozen=True)
 class AveragePrecisionResult:
@@ -180,7 +182,7 @@ def _evaluate(images: list[_Image], kept: Sequence[Sequence[int]], *, areas: boo
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(_dataset(images, truths), _dataset(images, masks), "segm")
         evaluation.params.useCats = 0
-        evaluation.params.maxDets = [max(len(indices) for indices in kept)]
+        evaluation.params.maxDets = [COUNTED]
         if not areas:
             evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
         evaluation.evaluate()

@@ -209,6 +209,13 @@ def test_script_of_r2_youtube_vos(tmp_path: Path, capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     assert "r2_pairs.json: " in printed and "Nobody has looked at the pairs" in printed
     assert script.main(["--root", str(root)]) == 0 and "made before" in capsys.readouterr().out
+    sentences = root / "meta_expressions" / "valid" / "meta_expressions.json"
+    content = json.loads(sentences.read_text())
+    del content["videos"][min(content["videos"])]  # one turned out to belong to the test split
+    sentences.write_text(json.dumps(content))
+    assert script.main(["--root", str(root)]) == 0
+    assert "make the pairs anew with data_scripts/make_r2" in (said := capsys.readouterr().out)
+    assert "Made anew; written: " in said and "0 problems" in said
 
 
 # -------------------------------------------------------------------------------------------- command line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from rvos_edu.config import DataConfig
 from rvos_edu.data import check, layout_of, load, train_transform
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.smaller import NAMES, write_smaller
-from rvos_edu.errors import DataError
+from rvos_edu.engine.initialise import training_clips
+from rvos_edu.errors import ConfigError, DataError
+from rvos_edu.presets import load_config
 
 SIDES = {"short_side": 40, "max_side": 80}  # of 80 x 112
 CONFIG = DataConfig(**SIDES, flip=0.0, mask_stride=1)
@@ -112,13 +115,19 @@ def test_bad_input(roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
     full, less = roots[NAMES[0]]
     for asked, message in (
         ({"name": "a2d-sentences"}, "only refer-youtube-vos, ref-davis17, mevis"),
-        ({"split": "exam"}, "no split 'exam', expected one of train, valid"),
+        ({"short_side": 0}, "got 0, 80 and 1 workers"),
+        ({"workers": 0}, "got 40, 80 and 0 workers"),
+        ({"out": full / "sub"}, "needs a folder of its own"),
         ({"root": tmp_path / "none"}, "JPEGImages holds no videos"),
         ({"out": full}, "needs a folder of its own"),
-        ({"out": full.parent}, "is not empty"),
+        ({"out": full.parent}, "needs a folder of its own"),
+        (
+            {"out": less.parent / "shapes" if full.name != "shapes" else less.parent / NAMES[1]},
+            "is not empty",
+        ),
         ({"out": less, "short_side": 20}, "holds another copy"),
     ):
-        given = {"name": NAMES[0], "root": full, "out": tmp_path / "out", **SIDES, **asked}
+        given = {"name": NAMES[0], "root": full, "out": tmp_path / "out", "workers": 1, **SIDES, **asked}
         with pytest.raises(DataError, match=message):
             write_smaller(**given)  # type: ignore[arg-type]
     broken = tmp_path / "broken" / "train" / "JPEGImages" / "v"
@@ -137,3 +146,23 @@ def test_command(
     sides = ["--short-side", "40", "--max-side", "80", "--workers", "1"]
     assert main(["data", "smaller", NAMES[0], "--root", str(full), "--out", str(out), *sides]) == 0
     assert f"written: {out}; train with --data.root {out}" in capsys.readouterr().out
+
+
+def test_figures_on_the_copy_say_so_and_training_does_not_enlarge(
+    roots: dict[str, tuple[Path, Path]],
+) -> None:
+    full, less = roots[NAMES[0]]
+    assert load(NAMES[0], root=less, split="train").notes == (
+        "frames and masks were stored at 40 to 80 pixels",
+    )
+    assert load(NAMES[0], root=full, split="train").notes == ()
+    assert load(NAMES[0], root=less, split="valid").notes == ()
+    config = load_config("nano-mttr")
+    asked = replace(config.data, name=NAMES[0], root=str(less), short_side=41, max_side=80)
+    with pytest.raises(ConfigError, match=r"are 41, 80, but .* holds frames at 40, 80: ask for no more"):
+        training_clips(replace(config, data=asked))
+    clips, items = training_clips(replace(config, data=replace(asked, short_side=40, train_videos=None)))
+    assert len(items) == len(clips) and clips[0][0].size == (40, 56)
+    (less / "smaller.json").write_text("[]")
+    with pytest.raises(DataError, match=r"smaller\.json must hold"):
+        load(NAMES[0], root=less, split="train")

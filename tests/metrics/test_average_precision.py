@@ -63,10 +63,12 @@ def test_images_of_any_size_one_by_one_merged_and_repeated(capfd: pytest.Capture
     assert capfd.readouterr().out == ""
 
 
-def test_more_than_a_hundred_masks_all_count() -> None:
-    masks = np.concatenate([bars(*[1] * 120), bars(10)])
-    result = average_precision(bars(10), [masks], [np.linspace(1, 0.1, 121)])
-    assert result.mean == pytest.approx(1 / 121)
+def test_the_hundred_most_confident_masks_of_an_image_count() -> None:
+    """COCOeval's own limit, which the published code leaves as it is; table D.1 goes up to 300 queries."""
+    for before, mean in ((99, 1 / 100), (100, 0)):
+        masks = np.concatenate([bars(*[1] * before), bars(10), bars(*[1] * 30)])
+        result = average_precision(bars(10), [masks], [np.linspace(1, 0.1, len(masks))])
+        assert result.mean == pytest.approx(mean)
 
 
 def test_odd_but_valid() -> None:
