@@ -5,8 +5,8 @@
 
 ROOT is the folder of Refer-YouTube-VOS. The pairs go to ROOT/meta_expressions/valid/r2_pairs.json, unless
 they are there and fit (make_r2_youtube_vos.py makes those of other seeds); the file says what is proven about
-them and what is not. Then every file is looked at, the pairs are verified against the split, and ROOT/prepare-
-report.txt is written.
+them and what is not. Then every file is looked at, the pairs are verified against the split, and
+ROOT/prepare-report.txt is written.
 """
 
 from __future__ import annotations

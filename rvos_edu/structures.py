@@ -37,11 +37,9 @@ class Target:
         if not 0 <= self.referred < self.masks.shape[0]:
             raise ValueError(f"Target.referred must be in 0..{self.masks.shape[0] - 1}, got {self.referred}")
         object.__setattr__(self, "masks", self.masks.bool())
-        if self.visible is None:
-            bytes_ = (
-                self.masks[self.referred].flatten(1).view(torch.uint8)
-            )  # of bits, any() takes 20 times as long
-            object.__setattr__(self, "visible", bytes_.amax(1).bool() if bytes_.shape[1] else bytes_.any(1))
+        if self.visible is None:  # of bits, any() takes 20 times as long as the largest of bytes
+            rows = self.masks[self.referred].flatten(1).view(torch.uint8)
+            object.__setattr__(self, "visible", (rows.amax(1) if rows.shape[1] else rows.any(1)).bool())
         elif tuple(self.visible.shape) != (self.masks.shape[1],):
             raise ValueError(
                 f"Target.visible must be [A] = [{self.masks.shape[1]}], got {tuple(self.visible.shape)}"
@@ -73,8 +71,7 @@ class VideoSample:
         expression_id: id of the expression within the video.
         frame_names: names of the T frames (a repeated frame repeats its name).
         original_size: (H, W) of the stored frames.
-        category: what the expression demands (Moving Shapes: colour, shape, size, place, motion,
-            combined, late entry), None where unknown.
+        category: what the expression demands (colour, ..., late entry), None where unknown.
         candidates: number of objects that fit the expression without its deciding word, None where unknown.
         raw_expression: the sentence as stored.
         mirrored: whether frames and sentence are those of the mirrored video.
@@ -104,7 +101,7 @@ class VideoBatch:
     """Padded clips and the expressions about them.
 
     Args:
-        frames: float32 [B, T, 3, H, W], normalised, zero where padded; or uint8 RGB, until `normalise_batch`.
+        frames: float32 [B, T, 3, H, W], normalised, zero where padded; or uint8, see `normalise_batch`.
         padding: bool [B, H, W], True where padded.
         expressions: E sentences; E = B unless several sentences share a clip.
         clips: int64 [E], the clip that each expression is about.

@@ -59,19 +59,11 @@ def write_smaller(
         StorageError: if the disk is full.
     """
     root, out = Path(root), Path(out)
-    if name not in NAMES:
-        raise DataError(f"{name!r} cannot be stored smaller, only {', '.join(NAMES)}")
-    if not 1 <= short_side <= max_side or (workers is not None and workers < 1):
-        raise DataError(
-            "expected 1 <= short side <= max side and at least one worker, "
-            f"got {short_side}, {max_side} and {workers} workers"
-        )
+    _check(name, root, out, short_side=short_side, max_side=max_side, workers=workers)
     frames = root / SPLIT / "JPEGImages"
     videos = sorted(item.name for item in frames.iterdir() if item.is_dir()) if frames.is_dir() else []
     if not videos:
         raise DataError(f"{frames} holds no videos")
-    if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
-        raise DataError(f"the smaller copy needs a folder of its own, got {out} for the dataset {root}")
     resize = Resize(short_side, max_side)
     about = {"name": name, "root": str(root.resolve()), "sides": [short_side, max_side]}
     _claim(out, about)
@@ -90,6 +82,18 @@ def write_smaller(
     if (root / SPLIT / MASKS).is_file() and not (out / SPLIT / MASKS).is_file():
         _write_run_lengths(root / SPLIT / MASKS, out / SPLIT / MASKS, resize, workers)
     return out
+
+
+def _check(name: str, root: Path, out: Path, *, short_side: int, max_side: int, workers: int | None) -> None:
+    if name not in NAMES:
+        raise DataError(f"{name!r} cannot be stored smaller, only {', '.join(NAMES)}")
+    if not 1 <= short_side <= max_side or (workers is not None and workers < 1):
+        raise DataError(
+            "expected 1 <= short side <= max side and at least one worker, "
+            f"got {short_side}, {max_side} and {workers} workers"
+        )
+    if out.resolve().is_relative_to(root.resolve()) or root.resolve().is_relative_to(out.resolve()):
+        raise DataError(f"the smaller copy needs a folder of its own, got {out} for the dataset {root}")
 
 
 def _claim(out: Path, about: dict[str, Any]) -> None:
