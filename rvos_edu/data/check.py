@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rvos_edu.data.check_report import CheckReport, SplitReport
+from rvos_edu.data.index import look_anew
 from rvos_edu.data.mask_grid import mask_grid_score
 from rvos_edu.data.registry import MOVING_SHAPES, check_split, dataset_root, layout_of, load
 from rvos_edu.errors import DataError, SplitError
@@ -23,6 +24,7 @@ def check(
     """Decode every frame and mask of a dataset, compare them with its texts, and count.
 
     What it finds replaces what an earlier look had found; training with `skip_bad` leaves out what is bad.
+    With `anew` the next start reads all masks again, too: some may have been overwritten in place.
 
     Args:
         name: a name of `dataset_names()`.
@@ -36,10 +38,11 @@ def check(
     """
     layout = layout_of(name)
     folder = dataset_root(name, root, level=level, seed=seed)
+    if anew:
+        look_anew(folder)
     splits: list[SplitReport] = []
-    problems: list[str] = []
     notes: list[str] = []
-    where: dict[str, list[str]] = {}  # splits can share files
+    where: dict[str, list[str]] = {}  # splits by problem: they can share files
     for split in layout.splits:
         try:
             report = check_split(name, folder, split, anew=anew)
@@ -49,7 +52,7 @@ def check(
                 notes.append(f"{split}: not there")
             else:
                 text = f"{error}; the folder {folder / split} is there" if absent else str(error)
-                problems.append(f"{split}: {text}")
+                where.setdefault(text, []).append(split)
             continue
         if name == MOVING_SHAPES and not report.problems:
             report = _with_ceiling(report, folder, ceiling_videos)
@@ -58,7 +61,7 @@ def check(
             where.setdefault(text, []).append(split)
         surprises = report.surprises(layout.expected.get(split, {}), images=layout.images)
         notes += [f"{split}: {text}" for text in [*report.notes, *surprises]]
-    problems += [f"{', '.join(names)}: {text}" for text, names in where.items()]
+    problems = [f"{', '.join(names)}: {text}" for text, names in where.items()]
     return CheckReport(name, folder, splits, problems, notes, layout.expected, layout.images)
 
 
