@@ -24,14 +24,13 @@ def check(
     """Decode every frame and mask of a dataset, compare them with its texts, and count.
 
     What it finds replaces what an earlier look had found; training with `skip_bad` leaves out what is bad.
-    With `anew` the next start reads all masks again, too: some may have been overwritten in place.
 
     Args:
         name: a name of `dataset_names()`.
         root: its folder; Moving Shapes without one is made if need be.
         level, seed: which Moving Shapes; not used with `root`.
         ceiling_videos: videos per split of Moving Shapes that the score of the mask grid is measured on.
-        anew: also where nothing has changed since the last look.
+        anew: also where nothing has changed since the last look; the next start reads masks anew, too.
 
     Raises:
         DataError: for an unknown name; everything else is reported.
