@@ -53,7 +53,8 @@ def tree_stamps(root: Path) -> str:
     followed, each folder is looked at once. Of `root` itself the names count: reports and hidden files come
     and go there.
     """
-    lines, seen = [str(root.resolve())], set()
+    lines = [str(root.resolve())]
+    seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         about = os.stat(folder)
         if (about.st_dev, about.st_ino) in seen:
