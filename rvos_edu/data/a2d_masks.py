@@ -19,7 +19,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from rvos_edu.data.centre_windows import InstanceMasks
-from rvos_edu.data.index import index_key, kept
+from rvos_edu.data.index import index_key, kept, last_look
 from rvos_edu.errors import DataError
 
 Instances = dict[str, dict[str, list[int]]]  # by video and file name
@@ -119,7 +119,7 @@ def read_frame_masks(path: Path) -> FrameMasks:
 
 
 def instance_index(root: Path, numbers: dict[str, list[int]]) -> Instances:
-    """Which instances are in which annotated frame; read once, then kept in the index.
+    """Which instances are in which annotated frame; read once, then kept in the index until `look_anew`.
 
     Args:
         numbers: of the annotated frames, by video.
@@ -134,7 +134,7 @@ def instance_index(root: Path, numbers: dict[str, list[int]]) -> Instances:
 
     parts = [f"{v} {masks_folder(root, v).stat().st_mtime_ns} {own}" for v, own in numbers.items()]
     found: Instances = kept(
-        index_key("a2d instances", root.resolve(), *parts),
+        index_key("a2d instances", root.resolve(), *parts, *last_look(root)),
         build,
         valid=lambda content: isinstance(content, dict) and content.keys() == numbers.keys(),
     )

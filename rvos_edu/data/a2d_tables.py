@@ -1,8 +1,9 @@
 """The tables of A2D-Sentences (Gavrilyuk et al., CVPR 2018): which videos, which split, which sentences.
 
 root/Release/videoset.csv has no header and nine columns, of which the first (video) and the last (0 train,
-1 test) are used. root/text_annotations/a2d_annotation.txt has one sentence per instance of a video, and
-a2d_missed_videos.txt the videos that nobody has described.
+1 test) are used, and by the check the eighth (number of annotated frames).
+root/text_annotations/a2d_annotation.txt has one sentence per instance of a video, and a2d_missed_videos.txt
+the videos that nobody has described.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class A2DVideo:
-    """One video: its id, its file, and its sentences by instance."""
+    """One video: its id, its file, and its sentences by instance.
+
+    `annotated`: how many frames have masks by `videoset.csv`; None where that is no number.
+    """
 
     video: str
     path: Path
     sentences: tuple[InstanceSentence, ...]
+    annotated: int | None
 
 
 def videoset_file(root: Path) -> Path:
@@ -76,7 +81,7 @@ def read_split(
     """
     _check_place(root, split)
     faults = Faults(bad, [] if notes is None else notes, [] if gaps is None else gaps)
-    subsets = _read_subsets(videoset_file(root), split, skip, faults)
+    subsets, annotated = _read_subsets(videoset_file(root), split, skip, faults)
     missed = _read_missed(missed_file(root), faults)
     sentences = _read_sentences(sentences_file(root), split, subsets, skip, faults)
     clips = _clips_folder(root)
@@ -92,7 +97,7 @@ def read_split(
     if not described and not bad:
         raise DataError(f"{sentences_file(root)} has no sentences for the split {split!r}")
     return [
-        A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]))
+        A2DVideo(video, clips / f"{video}.mp4", tuple(sentences[video]), annotated[video])
         for video in described
         if video not in (bad or {})
     ]
@@ -110,9 +115,12 @@ def _check_place(root: Path, split: str) -> None:
         )
 
 
-def _read_subsets(path: Path, split: str, skip: frozenset[str], faults: Faults) -> dict[str, str]:
-    """The split of each video."""
+def _read_subsets(
+    path: Path, split: str, skip: frozenset[str], faults: Faults
+) -> tuple[dict[str, str], dict[str, int | None]]:
+    """The split of each video, and `A2DVideo.annotated`."""
     subsets: dict[str, str] = {}
+    annotated: dict[str, int | None] = {}
     lines: dict[str, int] = {}
     for row in read_rows(path, fields=_COLUMNS):
         video, where = row.fields[0].strip(), f"{path}:{row.line}"
@@ -133,7 +141,9 @@ def _read_subsets(path: Path, split: str, skip: frozenset[str], faults: Faults) 
                 faults.add(video, f"{where} lists the video {video!r} again, after line {lines[video]}")
         else:
             subsets[video], lines[video] = SPLITS[int(subset)], row.line
-    return subsets
+            number = row.fields[-2].strip()
+            annotated[video] = int(number) if number.isdecimal() else None
+    return subsets, annotated
 
 
 def _of_first_split(split: str, faults: Faults, key: str, message: str) -> None:

@@ -58,8 +58,8 @@ class CentreWindows(ClipDataset):
         transform: as in `ClipDataset`.
 
     Raises:
-        DataError: if there is no window or no annotated frame; damaged files, and masks of another size than
-            their frame, when they are read.
+        DataError: if there is no window or no annotated frame; damaged files, masks of another size than
+            their frame, and masks without an instance that they had, when they are read.
     """
 
     def __init__(
@@ -121,6 +121,8 @@ class CentreWindows(ClipDataset):
         found = self.read_masks(about.video, about.number)
         size = (int(frames.shape[1]), int(frames.shape[2]))
         check_frame(found, about, count=count, size=size)
+        said = [about.sentences[place] for place in places]
+        check_instances(found, [sentence.instance for sentence in said])
         pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         masks = torch.from_numpy(found.masks)[:, None]  # [I, 1, H, W]
         return [
@@ -135,7 +137,7 @@ class CentreWindows(ClipDataset):
                 original_size=size,
                 raw_expression=sentence.raw,
             )
-            for sentence in (about.sentences[place] for place in places)
+            for sentence in said
         ]
 
 
@@ -148,4 +150,13 @@ def check_frame(found: InstanceMasks, frame: AnnotatedFrame, *, count: int, size
         raise DataError(
             f"{found.path} holds masks of {height}x{width} (height x width), frame {frame.number} of the "
             f"video {frame.video} is {size[0]}x{size[1]}"
+        )
+
+
+def check_instances(found: InstanceMasks, instances: Sequence[int]) -> None:
+    """Raise DataError unless masks hold these instances; masks of A2D-Sentences held them when indexed."""
+    if lost := [instance for instance in instances if instance not in found.ids]:
+        raise DataError(
+            f"{found.path} has no mask of instance {lost[0]}, it holds {list(found.ids)}; it held that one "
+            "when it was last indexed: `rvos-edu data check` looks at changed files anew"
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rvos_edu.data.check_report import CheckReport, SplitReport
+from rvos_edu.data.index import look_anew
 from rvos_edu.data.mask_grid import mask_grid_score
 from rvos_edu.data.registry import MOVING_SHAPES, check_split, dataset_root, layout_of, load
 from rvos_edu.errors import DataError, SplitError
@@ -29,17 +30,18 @@ def check(
         root: its folder; Moving Shapes without one is made if need be.
         level, seed: which Moving Shapes; not used with `root`.
         ceiling_videos: videos per split of Moving Shapes that the score of the mask grid is measured on.
-        anew: also where nothing has changed since the last look.
+        anew: also where nothing has changed since the last look; the next start reads masks anew, too.
 
     Raises:
         DataError: for an unknown name; everything else is reported.
     """
     layout = layout_of(name)
     folder = dataset_root(name, root, level=level, seed=seed)
+    if anew:
+        look_anew(folder)
     splits: list[SplitReport] = []
-    problems: list[str] = []
     notes: list[str] = []
-    where: dict[str, list[str]] = {}  # splits can share files
+    where: dict[str, list[str]] = {}  # splits by problem: they can share files
     for split in layout.splits:
         try:
             report = check_split(name, folder, split, anew=anew)
@@ -49,7 +51,7 @@ def check(
                 notes.append(f"{split}: not there")
             else:
                 text = f"{error}; the folder {folder / split} is there" if absent else str(error)
-                problems.append(f"{split}: {text}")
+                where.setdefault(text, []).append(split)
             continue
         if name == MOVING_SHAPES and not report.problems:
             report = _with_ceiling(report, folder, ceiling_videos)
@@ -58,7 +60,7 @@ def check(
             where.setdefault(text, []).append(split)
         surprises = report.surprises(layout.expected.get(split, {}), images=layout.images)
         notes += [f"{split}: {text}" for text in [*report.notes, *surprises]]
-    problems += [f"{', '.join(names)}: {text}" for text, names in where.items()]
+    problems = [f"{', '.join(names)}: {text}" for text, names in where.items()]
     return CheckReport(name, folder, splits, problems, notes, layout.expected, layout.images)
 
 

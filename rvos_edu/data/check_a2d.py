@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from rvos_edu.data.a2d_masks import frame_key, mask_file, mask_numbers, read_frame_masks
-from rvos_edu.data.a2d_tables import A2DVideo, read_split
+from rvos_edu.data.a2d_masks import frame_key, mask_file, mask_numbers, masks_folder, read_frame_masks
+from rvos_edu.data.a2d_tables import A2DVideo, read_split, videoset_file
 from rvos_edu.data.centre_windows import AnnotatedFrame, check_frame
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.video import read_video
@@ -27,6 +27,7 @@ class _Found:
     notes: list[str] = field(default_factory=list)
     frames: int = 0
     samples: int = 0
+    files: int | None = None  # of masks
     instances: set[int] = field(default_factory=set)
 
     def add(self, key: str, message: str) -> None:
@@ -53,6 +54,7 @@ def check_a2d(root: Path, split: str) -> SplitReport:
         problems += about.problems
         notes += about.notes
         bad |= about.bad
+    notes += _other_counts(root, videos, found)
     decoded = [about.frames for about in found if about.frames]
     return SplitReport(
         split=split,
@@ -70,6 +72,30 @@ def check_a2d(root: Path, split: str) -> SplitReport:
     )
 
 
+def _other_counts(root: Path, videos: list[A2DVideo], found: list[_Found]) -> list[str]:
+    """A note on videos with fewer files of masks than the table says, and one on those with more.
+
+    Table and masks come from different archives: the one is no proof that the other is wrong.
+    """
+    pairs = [
+        (video, about.files, video.annotated)
+        for video, about in zip(videos, found, strict=True)
+        if about.files is not None and video.annotated is not None
+    ]
+    notes = []
+    for what, some in (
+        ("fewer", [(video, files, said) for video, files, said in pairs if files < said]),
+        ("more", [(video, files, said) for video, files, said in pairs if files > said]),
+    ):
+        if some:
+            video, files, said = some[0]
+            notes.append(
+                f"{len(some)} videos have {what} files of masks than {videoset_file(root)} has annotated "
+                f"frames (column 8), for example {masks_folder(root, video.video)}: {files}, expected {said}"
+            )
+    return notes
+
+
 def _check_video(root: Path, video: A2DVideo) -> _Found:
     """Decode all frames and the masks of all annotated ones."""
     found, size = _Found(), None
@@ -84,6 +110,7 @@ def _check_video(root: Path, video: A2DVideo) -> _Found:
     except DataError as error:
         found.add(video.video, str(error))
         return found
+    found.files = len(numbers)
     for number in numbers:
         _check_masks(root, video, number, size, found)
     lost = [s.instance for s in video.sentences if s.instance not in found.instances]

@@ -16,7 +16,7 @@ from rvos_edu.data.centre_windows import AnnotatedFrame, CentreWindows, Instance
 from rvos_edu.data.check_jhmdb import check_jhmdb
 from rvos_edu.data.dataset import Transformation
 from rvos_edu.data.images import read_frame
-from rvos_edu.data.index import index_key, kept
+from rvos_edu.data.index import index_key, kept, last_look
 from rvos_edu.data.jhmdb_tables import (
     SAMPLES_FILE,
     SAMPLES_SOURCE,
@@ -128,7 +128,7 @@ def _totals(root: Path, videos: list[JHMDBVideo]) -> dict[str, int]:
 
     parts = [f"{v.video} {_changed(v.frames)} {_changed(v.masks)}" for v in videos]
     totals: dict[str, int] = kept(
-        index_key("jhmdb totals", root.resolve(), *parts),
+        index_key("jhmdb totals", root.resolve(), *parts, *last_look(root)),
         build,
         valid=lambda content: isinstance(content, dict) and content.keys() == {v.video for v in videos},
     )

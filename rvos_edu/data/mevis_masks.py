@@ -49,7 +49,7 @@ class MaskDictionary:
         faults: what is wrong with an annotation, by its id as the file has it.
 
     Raises:
-        DataError: if the file is missing or not of this form.
+        DataError: if the file is missing, cannot be read or is not of this form.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -59,7 +59,10 @@ class MaskDictionary:
         except OSError as error:
             raise DataError(f"{self.path} is missing") from error
         key = index_key("masks of MeViS", self.path.resolve(), about.st_mtime_ns, about.st_size)
-        found = kept(key, lambda: _scan(self.path), valid=lambda f: isinstance(f, dict) and "faults" in f)
+        try:
+            found = kept(key, lambda: _scan(self.path), valid=lambda f: isinstance(f, dict) and "faults" in f)
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read as a file of masks: {error}") from error
         self.faults: dict[str, str] = found["faults"]
         self._places = {
             int(name): _Places((height, width), np.array(starts, np.int64), np.array(lengths, np.int64))

@@ -10,7 +10,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from rvos_edu.data.images import read_mask
-from rvos_edu.data.index import index_key, kept
+from rvos_edu.data.index import index_key, kept, last_look
 from rvos_edu.data.refer_youtube_vos import VideoRecord
 
 Presence = dict[str, list[list[int]]]
@@ -20,7 +20,8 @@ def object_presence(folder: Path, records: list[VideoRecord], *, void: int | Non
     """For each video, per frame, the sorted ids of the objects in its mask.
 
     Kept in RVOS_EDU_HOME/index under a key of folder, frame names and the time at which mask folders were
-    last written to; where that cannot be written the masks are simply read again next time.
+    last written to, until `look_anew` of the dataset's folder. Where that cannot be written the masks are
+    simply read again next time.
 
     Args:
         folder: the split's folder, which holds `Annotations`.
@@ -55,4 +56,4 @@ def _key(folder: Path, records: list[VideoRecord], void: int | None) -> str:
         place = folder / "Annotations" / record.video
         written = place.stat().st_mtime_ns if place.is_dir() else 0
         parts.append(f"{record.video} {written} {' '.join(record.frames)}")
-    return index_key(folder.resolve(), *parts)
+    return index_key(folder.resolve(), *parts, *last_look(folder.parent))

@@ -18,8 +18,8 @@ TRAIN, TEST, MISSED, OTHER = "-0a_bCd_fGh", "Zz9-xY_wVu1", "mIsSeD_viD0", "oThEr
 SIZE = (24, 40)  # H, W
 FRAMES = 12
 VIDEOS = [
-    f"{video},34,00:00:12.4,00:00:15.1,24,40,12,3,{subset}"
-    for video, subset in ((TRAIN, 0), (TEST, 1), (MISSED, 0), (OTHER, 0))
+    f"{video},34,00:00:12.4,00:00:15.1,24,40,12,{annotated},{subset}"
+    for video, annotated, subset in ((TRAIN, 3, 0), (TEST, 1, 1), (MISSED, 0, 0), (OTHER, 2, 0))
 ]
 SENTENCES = [
     f"{TRAIN},0,The  cat on the LEFT ",

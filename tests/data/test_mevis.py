@@ -222,6 +222,16 @@ def test_a_damaged_file_of_masks(tree: Path, text: str, words: str) -> None:
     assert words in str(error.value)
 
 
+def test_a_folder_instead_of_the_masks(tree: Path) -> None:
+    path = tree / "train/mask_dict.json"
+    path.unlink()
+    path.mkdir()
+    (problem,) = check("mevis", tree).problems
+    assert problem.startswith(f"train: {path} cannot be read as a file of masks: ")
+    with pytest.raises(DataError, match="mask_dict.json cannot be read as a file of masks"):
+        load("mevis", split="train", root=tree)
+
+
 def test_an_annotation_listed_twice(tree: Path) -> None:
     path = tree / "train/mask_dict.json"
     path.write_text(path.read_text().rstrip()[:-1] + ', "13": [null, null, null, null, null]}')

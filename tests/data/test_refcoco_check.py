@@ -183,6 +183,13 @@ def test_an_empty_mask_is_worth_a_note(root: Path) -> None:
     assert report.ok and any("annotation 12 covers no pixel" in note for note in report.notes)
 
 
+def test_a_table_of_all_splits_is_missed_once(root: Path) -> None:
+    (root / TABLE).unlink()
+    (problem,) = check("refcoco", root).problems
+    said, text = problem.split(": ", 1)
+    assert said == "train, val, testA, testB" and text.startswith(f"{root / TABLE} "), problem
+
+
 def test_the_joint_set(root: Path) -> None:
     write(root, "refcoco+", "unc", [ref(0, 1, 11, "train", sentence(0, "p"), sentence(1, "q"))])
     write(root, "refcocog", "umd", [ref(0, 1, 12, "train", sentence(0, " "), sentence(1, "s"))])
