@@ -105,7 +105,7 @@ def test_interrupted_and_gone_on(
     stamp = frame.stat().st_mtime_ns
     monkeypatch.setattr(smaller_module, "_write_frames", real)
     out = write_smaller(NAMES[0], full, tmp_path / "out", **SIDES)
-    assert out / frame.relative_to(tmp_path / "out") == frame and frame.stat().st_mtime_ns == stamp
+    assert frame.stat().st_mtime_ns == stamp
     names = [sorted(p.relative_to(root) for p in (root / "train").rglob("*")) for root in (out, less)]
     assert names[0] == names[1] and len(names[0]) > 50
 
