@@ -87,6 +87,7 @@ def _add_make(inner: argparse._SubParsersAction) -> None:
             "rvos-edu data make a2d-sentences --root data/a2d --train 20 --valid 5 --test 5",
             "rvos-edu data make jhmdb-sentences --root data/jhmdb --train 0 --valid 0 --test 20",
             "rvos-edu data make ref-davis17 --root data/davis --train 10 --valid 5 --test 0",
+            "rvos-edu data make refer-youtube-vos --root data/ytvos --train 20 --valid 5 --test 5",
             "rvos-edu data make mevis --root data/mevis --train 20 --valid 5 --test 5",
             "rvos-edu data make refcoco --root data/coco --train 50 --valid 10 --test 10",
         ],

@@ -85,10 +85,11 @@ def _refs(path: Path, part: str, faults: Faults) -> Iterator[_Ref]:
     """Those of a split, and what is wrong with them; entries without a split are told with the first one."""
     entries = entries_of(path)
     splits = {e["split"] for e in entries if isinstance(e, dict) and isinstance(e.get("split"), str)}
+    if not splits:
+        seen_there = f"{len(entries)} entries, none of them with a split" if entries else "no refs"
+        raise SplitError(f"{path} holds {seen_there}: expected those of the split {part!r}")
     if part not in splits:
-        raise SplitError(
-            f"unknown split {part!r} of {path}; expected one of {', '.join(sorted(splits)) or 'none'}"
-        )
+        raise SplitError(f"unknown split {part!r} of {path}; expected one of {', '.join(sorted(splits))}")
     seen: set[int] = set()
     for place, about in enumerate(entries):
         own = about.get("split") if isinstance(about, dict) else None

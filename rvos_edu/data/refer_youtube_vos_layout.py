@@ -44,6 +44,12 @@ def notes_of_videos(root: Path, split: str, count: int) -> tuple[str, ...]:
     return (f"{count} videos, those of test among them, instead of the {expected} of the competition",)
 
 
+def _make(source: Path, root: Path) -> Path:
+    from rvos_edu.data.moving_shapes.refer_youtube_export import export_refer_youtube
+
+    return export_refer_youtube(source, root)
+
+
 LAYOUTS = (
     Layout(MOVING_SHAPES, "Moving Shapes", ("train", "valid", "test"), open_videos, check_videos),
     Layout(
@@ -52,6 +58,7 @@ LAYOUTS = (
         ("train", "valid"),
         open_refer_youtube_vos,
         check_videos,
+        _make,
         expected=EXPECTED,
         sources=SOURCES,
     ),

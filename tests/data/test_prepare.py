@@ -237,6 +237,12 @@ def test_made_in_every_layout(name: str, tmp_path: Path, capsys: pytest.CaptureF
     assert "made" in capsys.readouterr().err
 
 
+def test_small_easy_refcoco_is_prepared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "made"
+    assert main(["data", "make", "refcoco", "--root", str(root), "--level", "1", *TINY]) == 0
+    assert data_script("prepare_refcoco").main(["--root", str(root)]) == 0, capsys.readouterr().out
+
+
 def test_unknown_layouts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("make", "check", "index"):
         assert main(["data", command, "refcocoo", "--root", str(tmp_path / "made")]) == 2

@@ -361,6 +361,26 @@ def test_splits_of_the_export(exported: Path) -> None:
     assert names == [f"COCO_train2014_{i:012d}.jpg" for i in range(1, 34)]
 
 
+def test_a_small_easy_export_has_every_split(tmp_path: Path) -> None:
+    """Of level 1 nearly all sentences name a colour only; RefCOCOg says more."""
+    root = export_refcoco(
+        make(tmp_path / "shapes", level="1", workers=1, train=3, valid=2, test=2), tmp_path / "made"
+    )
+    for split, count in (("train", 3), ("val", 2), ("test", 2)):
+        data, truth = RefCOCO(root, name="refcocog", split=split), export_truth(root, "refcocog")
+        assert len(data.clips) == count
+        for sample in (sample for clip in range(count) for sample in data.load_clip(clip)):
+            facts = [f.__dict__ for f in truth.facts(sample.video)]
+            assert len(objects_that_fit(sample.expression, facts)) == 1
+            assert len(truth.predicates(sample.video, sample.expression_id)) == 2
+
+
+def test_no_refs_at_all(root: Path) -> None:
+    write(root, "refcocog", "umd", [])
+    with pytest.raises(DataError, match=r"refs\(umd\)\.p holds no refs: expected those of the split 'train'"):
+        load("refcocog", root=root, split="train")
+
+
 @pytest.mark.parametrize("name, split", EXPORTED)
 def test_exported_sentences_are_true_of_one_object(exported: Path, name: str, split: str) -> None:
     data, truth = RefCOCO(exported, name=name, split=split), export_truth(exported, name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from rvos_edu.data.images import read_frame, read_mask
 from rvos_edu.data.moving_shapes.language import Facts, Predicate, fits
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes
 from rvos_edu.data.refer_youtube_vos import VideoRecord, expressions_file, read_split
 from rvos_edu.errors import DataError
 from rvos_edu.files import atomic_dir
@@ -76,8 +76,7 @@ def read_shapes(source: Path, split: str) -> Iterator[ShapesVideo]:
     Raises:
         DataError: if `source` is not Moving Shapes, or damaged.
     """
-    if not is_moving_shapes(source):
-        raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
+    check_moving_shapes(source)
     if not expressions_file(source, split).is_file():
         return
     truth = MovingShapesTruth(source, split)
@@ -107,7 +106,7 @@ def new_folder(root: Path) -> Iterator[Path]:
     Raises:
         DataError: if `root` already holds something.
     """
-    if root.exists() and any(root.iterdir()):
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root} exists and is not empty; choose another folder or remove it")
     with atomic_dir(root, durable=False) as temporary:
         yield temporary

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rvos_edu.data.images import read_mask
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes
 from rvos_edu.data.palette import write_ids
 from rvos_edu.data.ref_davis_raw import (
     ANNOTATORS,
@@ -94,8 +94,7 @@ def export_davis(source: str | Path, root: str | Path) -> Path:
 
 
 def _check(source: Path, root: Path) -> None:
-    if not is_moving_shapes(source):
-        raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
+    check_moving_shapes(source)
     for split in SETS:
         if not expressions_file(source, split).is_file():
             raise DataError(

@@ -16,12 +16,11 @@ from pycocotools import mask as coco
 
 from rvos_edu.data.images import read_mask
 from rvos_edu.data.mevis_dataset import MASKED, masks_file, sentences_file
+from rvos_edu.data.moving_shapes.annotated_frames import new_folder
 from rvos_edu.data.moving_shapes.language import MOTION_WORDS, Facts
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes
 from rvos_edu.data.reading import read_json
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
-from rvos_edu.errors import DataError
-from rvos_edu.files import atomic_dir
 
 FROM = {"train": "train", "valid_u": "valid", "valid": "test"}  # splits of Moving Shapes
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
@@ -39,12 +38,9 @@ def export_mevis(source: str | Path, root: str | Path) -> Path:
         DataError: if `source` is not Moving Shapes, or `root` already holds something.
     """
     source, root = Path(source), Path(root)
-    if not is_moving_shapes(source):
-        raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(f"{root} exists and is not empty; choose another folder or remove it")
+    check_moving_shapes(source)
     sizes = read_json(source / "moving_shapes.json")
-    with atomic_dir(root, durable=False) as temporary:
+    with new_folder(root) as temporary:
         for split, origin in FROM.items():
             if sizes.get(origin):
                 _write_split(source, origin, temporary, split)

@@ -1,7 +1,8 @@
 """Moving Shapes as images with sentences, in the layout of RefCOCO, RefCOCO+ and RefCOCOg.
 
 One frame of each video, with sentences that are true of that frame: nothing about motion or time, places as
-they are in it. RefCOCO+ names no places, RefCOCOg says more than one thing of an object, as the real ones do.
+they are in it. RefCOCO+ names no places, RefCOCOg says more than one thing of an object, as the real ones do;
+so an image whose objects differ in their places only is not in RefCOCO+.
 """
 
 from __future__ import annotations
@@ -18,16 +19,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from rvos_edu.data.images import read_mask
-from rvos_edu.data.moving_shapes.language import Expression, Facts, write_expressions
+from rvos_edu.data.moving_shapes.annotated_frames import new_folder
+from rvos_edu.data.moving_shapes.language import Expression, Facts, say, write_expressions
 from rvos_edu.data.moving_shapes.scene import SHAPES
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes
 from rvos_edu.data.reading import read_json
 from rvos_edu.data.refcoco_images import IMAGE_FOLDERS
 from rvos_edu.data.refcoco_records import REFERENCES
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
 from rvos_edu.data.segmentations import encode_segmentation
-from rvos_edu.errors import DataError
-from rvos_edu.files import atomic_dir
 
 SMALLEST = 30  # pixels; a frame that shows less of an object is not used if another does not
 SPLITS = ("train", "valid", "test")
@@ -40,7 +40,6 @@ class _Image:
 
     id: int
     split: str
-    number: int  # of its video within the split
     video: str
     source: Path
     size: tuple[int, int]
@@ -66,12 +65,9 @@ def export_refcoco(source: str | Path, root: str | Path) -> Path:
         DataError: if `source` is not Moving Shapes, or `root` already holds something.
     """
     source, root = Path(source), Path(root)
-    if not is_moving_shapes(source):
-        raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
+    check_moving_shapes(source)
     level = str(read_json(source / "moving_shapes.json")["level"])
-    if root.exists() and any(root.iterdir()):
-        raise DataError(f"{root} exists and is not empty; choose another folder or remove it")
-    with atomic_dir(root, durable=False) as temporary:
+    with new_folder(root) as temporary:
         folder = temporary / IMAGE_FOLDERS[0]
         folder.mkdir(parents=True)
         images = []
@@ -105,14 +101,12 @@ def _images(source: Path) -> Iterator[_Image]:
     present = [s for s in SPLITS if (source / "meta_expressions" / s / "meta_expressions.json").is_file()]
     for split in present:
         truth, records = MovingShapesTruth(source, split), read_split(source, split)
-        for number, record in enumerate(tqdm(records, desc=f"Frames of {split}", unit="video", delay=2.0)):
+        for record in tqdm(records, desc=f"Frames of {split}", unit="video", delay=2.0):
             found += 1
-            yield _image(source / split, found, split, number, record, truth.facts(record.video))
+            yield _image(source / split, found, split, record, truth.facts(record.video))
 
 
-def _image(
-    folder: Path, index: int, split: str, number: int, record: VideoRecord, facts: list[Facts]
-) -> _Image:
+def _image(folder: Path, index: int, split: str, record: VideoRecord, facts: list[Facts]) -> _Image:
     """The frame that shows the most objects, and of these the one that shows most of the least."""
     masks = [read_mask(folder / "Annotations" / record.video / f"{name}.png") for name in record.frames]
 
@@ -133,7 +127,7 @@ def _image(
             seen.append(replace(still, place=(float(x) / width, float(y) / height)))
             annotations[fact.identity] = _annotation(index, fact, mask)
     image = folder / "JPEGImages" / record.video / f"{record.frames[best]}.jpg"
-    return _Image(index, split, number, record.video, image, (height, width), seen, annotations)
+    return _Image(index, split, record.video, image, (height, width), seen, annotations)
 
 
 def _annotation(image: int, facts: Facts, mask: np.ndarray) -> dict[str, Any]:
@@ -154,11 +148,24 @@ def _annotation(image: int, facts: Facts, mask: np.ndarray) -> dict[str, Any]:
 
 def _sentences(image: _Image, name: str, level: str) -> list[Expression]:
     """What is said of an image in one of the three datasets."""
-    seed = [ord(c) for c in f"{name} {image.video}"]
-    found = write_expressions(image.facts, np.random.default_rng(seed), level)
+    rng = np.random.default_rng([ord(c) for c in f"{name} {image.video}"])
+    found = write_expressions(image.facts, rng, level)
     if name == "refcoco+":
         return [e for e in found if not any(a in ("side", "extreme") for a, _ in e.predicates)]
-    return [e for e in found if len(e.predicates) > 1] if name == "refcocog" else found
+    if name == "refcocog":
+        return [e for e in found if len(e.predicates) > 1] or _longer(image.facts, found, rng)
+    return found
+
+
+def _longer(facts: list[Facts], short: list[Expression], rng: np.random.Generator) -> list[Expression]:
+    """The same sentences with colour and shape named as well: still true of one object and of no other."""
+    looks = {f.identity: (("colour", f.colour), ("shape", f.shape)) for f in facts}
+    found: dict[str, Expression] = {}
+    for expression in short:
+        predicates = tuple(dict.fromkeys((*looks[expression.identity], *expression.predicates)))
+        text = say(predicates, rng)
+        found.setdefault(text, replace(expression, text=text, predicates=predicates))
+    return list(found.values())
 
 
 def _write_references(folder: Path, name: str, images: list[_Image], level: str) -> None:
@@ -166,6 +173,7 @@ def _write_references(folder: Path, name: str, images: list[_Image], level: str)
     refs: dict[str, list[dict[str, Any]]] = {by: [] for by in REFERENCES[name]}
     truth: dict[str, dict[str, Any]] = {"expressions": {}, "objects": {}}
     sentence_id = ref_id = 0
+    position = {split: 0 for split in SPLITS}  # among the images of a split that something is said of
     for image in images:
         said: dict[int, list[tuple[int, Expression]]] = {}
         for expression in _sentences(image, name, level):
@@ -174,8 +182,9 @@ def _write_references(folder: Path, name: str, images: list[_Image], level: str)
         for identity, own in said.items():
             ref_id += 1
             for by, entries in refs.items():
-                if (part := _part(by, name, image)) is not None:
+                if (part := _part(by, name, image.split, position[image.split])) is not None:
                     entries.append(_reference(image, identity, own, ref_id, part))
+        position[image.split] += bool(said)
         meanings = {str(i): {"predicates": e.predicates} for own in said.values() for i, e in own}
         truth["expressions"][str(image.id)] = {"expressions": meanings}
         truth["objects"][str(image.id)] = {
@@ -189,13 +198,13 @@ def _write_references(folder: Path, name: str, images: list[_Image], level: str)
     _write_json(place / TRUTH_SPLIT / "meta.json", {"videos": truth["objects"]})
 
 
-def _part(by: str, name: str, image: _Image) -> str | None:
+def _part(by: str, name: str, split: str, position: int) -> str | None:
     """The split of an image: testA and testB are halves of the test videos; Google's RefCOCOg has neither."""
-    if image.split == "test":
+    if split == "test":
         if by == "unc":
-            return "testA" if image.number % 2 == 0 else "testB"
+            return "testA" if position % 2 == 0 else "testB"
         return None if (by, name) == ("google", "refcocog") else "test"
-    return {"train": "train", "valid": "val"}[image.split]
+    return {"train": "train", "valid": "val"}[split]
 
 
 def _reference(

@@ -53,6 +53,12 @@ def is_moving_shapes(root: str | Path) -> bool:
     return (Path(root) / "moving_shapes.json").is_file()
 
 
+def check_moving_shapes(root: str | Path) -> None:
+    """Raise DataError for a folder that does not hold Moving Shapes."""
+    if not is_moving_shapes(root):
+        raise DataError(f"{root} is not Moving Shapes: it has no moving_shapes.json")
+
+
 class MovingShapesTruth:
     """Meanings and facts of one split, read from its two JSON files.
 
