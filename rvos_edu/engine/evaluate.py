@@ -72,11 +72,12 @@ def run(
     how = _How(
         network, config, name=str(model), data=data, split=split, level=level if shapes else None,
         limit=limit, batch_size=batch_size,
-        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
+        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences, skip_bad=skip_bad,
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
-        report, notes = how.report(datasets, temporary)
-        _write(temporary, report, notes, datasets[report.seeds[0]], model=network, config=config)
+        report, used = how.report(datasets, temporary)
+        notes = notes_of(data for one in used for data in one.all)
+        _write(temporary, report, notes, used[0], model=network, config=config)
     _tell(report, notes, folder)
     return report
 
@@ -85,7 +86,7 @@ def _write(
     folder: Path,
     report: EvaluationReport,
     notes: list[str],
-    dataset: ClipDataset,
+    used: _Used,
     *,
     model: VideoModel,
     config: AnyExperiment,
@@ -93,15 +94,40 @@ def _write(
     """Table, JSON and page; of single frames also the truth, for other people's scoring code."""
     write_report(folder, report)
     add_notes(folder / MARKER, notes)
-    if isinstance(dataset, CentreWindows):
-        text = json.dumps(coco_ground_truth(dataset))
+    if isinstance(used.dataset, CentreWindows):
+        text = json.dumps(coco_ground_truth(used.dataset))
         (folder / "coco_truth.json").write_text(text, encoding="utf-8")
-    write_page(folder / "index.html", report, model=model, dataset=dataset, config=config, notes=notes)
+    write_page(
+        folder / "index.html",
+        report,
+        model=model,
+        dataset=used.dataset,
+        config=config,
+        pairs=used.pairs,
+        notes=notes,
+    )
 
 
 def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:
     print(report.table(), *(f"not as in published figures: {note}" for note in notes), sep="\n")
     print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+@dataclass(frozen=True)
+class _Used:
+    """The data of one seed: the split, and the false sentences that were asked of it."""
+
+    dataset: ClipDataset
+    pairs: list[PairDataset]
+
+    @property
+    def all(self) -> list[ClipDataset]:
+        return [self.dataset, *self.pairs]
+
+    @property
+    def skipped(self) -> int:
+        """Number of faulty entries that were left out of any of them."""
+        return len(frozenset().union(*(data.left_out for data in self.all)))
 
 
 @dataclass(frozen=True)
@@ -119,12 +145,15 @@ class _How:
     shuffle: bool | None
     swap: bool | None
     false: bool | None
+    skip_bad: bool
 
-    def report(self, datasets: Mapping[int, ClipDataset], folder: Path) -> tuple[EvaluationReport, list[str]]:
-        """Score one split per seed; also what sets the data apart from those of published figures."""
+    def report(
+        self, datasets: Mapping[int, ClipDataset], folder: Path
+    ) -> tuple[EvaluationReport, list[_Used]]:
+        """Score one split per seed; also the data that were used, per seed."""
         started = time.monotonic()
         scored = [self.score(dataset, seed, folder) for seed, dataset in datasets.items()]
-        results = [result for result, _ in scored]
+        results, used = [result for result, _ in scored], [data for _, data in scored]
         report = EvaluationReport(
             model=self.name,
             data=self.data,
@@ -134,23 +163,23 @@ class _How:
             clips=[len({score.clip for score in result.true_scores}) for result in results],
             results=results,
             seconds=time.monotonic() - started,
-            skipped=sum(dataset.skipped for dataset in datasets.values()),
+            skipped=sum(data.skipped for data in used),
         )
-        return report, notes_of(data for _, used in scored for data in used)
+        return report, used
 
-    def score(
-        self, dataset: ClipDataset, seed: int, folder: Path
-    ) -> tuple[EvaluationResult, list[ClipDataset]]:
+    def score(self, dataset: ClipDataset, seed: int, folder: Path) -> tuple[EvaluationResult, _Used]:
         """All figures of one split, and the data that were used; what is for a server goes into `folder`."""
         hidden = truth_is_hidden(dataset)
-        pairs = false_pairs_of(dataset, wanted=self.false, hidden=hidden)  # missing ones stop us here
+        pairs = false_pairs_of(  # missing ones stop us here
+            dataset, wanted=self.false, hidden=hidden, skip_bad=self.skip_bad
+        )
         result = self._hidden(dataset, folder) if hidden else self._scored(dataset, seed)
         add_false_pairs(
             result, self.model, pairs, config=self.config, limit=self.limit, batch_size=self.batch_size
         )
         if self.data == REF_DAVIS17 and not hidden:
             add_davis(result, self.model, dataset, folder / "masks", config=self.config)
-        return result, [dataset, *pairs]
+        return result, _Used(dataset, pairs)
 
     def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
         shapes = self.level is not None
