@@ -188,8 +188,10 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", default="moving-shapes", help="name of the dataset (%(default)s)")
     parser.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
     parser.add_argument("--split", default="test", help="a split, as `data check` lists them (%(default)s)")
-    parser.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0)")
+    parser.add_argument("--level", help="of moving-shapes: 1, 2, 3 or full (full, or that of --root)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0, or --root's)"
+    )
     parser.add_argument("--limit", type=int, help="videos per seed (all)")
     parser.add_argument("--shuffle-frames", action=flag, help="also with frames in random order")
     parser.add_argument("--swap-sentences", action=flag, help="also with another object's sentence")

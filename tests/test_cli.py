@@ -154,7 +154,7 @@ def test_evaluate_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None
     line = ["evaluate", "--model", "m", "--seeds", "101", "102", "--limit", "5", "--no-swap-sentences"]
     assert main(line) == 0
     given = {"model": "m", "seeds": [101, 102], "limit": 5, "swap_sentences": False}
-    default = {"data": "moving-shapes", "split": "test", "level": "full", "shuffle_frames": None}
+    default = {"data": "moving-shapes", "split": "test", "level": None, "shuffle_frames": None}
     assert {**given, **default}.items() <= run.arguments.items()
 
 

@@ -12,7 +12,9 @@ from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
 from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.data.coco_truth import coco_ground_truth
+from rvos_edu.data.moving_shapes.truth import is_moving_shapes, level_and_seed
 from rvos_edu.data.ref_davis import REF_DAVIS17
+from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.data.submission_format import FORMATS
 from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
@@ -38,7 +40,7 @@ def run(
     data: str = "moving-shapes",
     root: str | None = None,
     split: str = "test",
-    level: str = "full",
+    level: str | None = None,
     seeds: list[int] | None = None,
     limit: int | None = None,
     out: str | None = None,
@@ -55,8 +57,9 @@ def run(
 
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
-        data, root, split, level, skip_bad: as for `rvos_edu.data.load`.
-        seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
+        data, root, split, skip_bad: as for `rvos_edu.data.load`.
+        level, seeds: of Moving Shapes (default "full" and 0): one test split is made per seed; mean and range
+            are printed. With `root` what the folder was made with.
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
         shuffle_frames, swap_sentences, false_sentences: also run these protocols; default on Moving Shapes.
@@ -64,13 +67,13 @@ def run(
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
-    shapes = data == "moving-shapes"
-    _check(seeds, limit=limit, batch_size=batch_size, generated=shapes and root is None)
+    _check(seeds, limit=limit, batch_size=batch_size, generated=data == MOVING_SHAPES and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
+    level, seeds = _made(data, root, level, seeds)
     network, config = load_model(model)
-    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds or [0]}
+    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds}
     how = _How(
-        network, config, name=str(model), data=data, split=split, level=level if shapes else None,
+        network, config, name=str(model), data=data, split=split, level=level,
         limit=limit, batch_size=batch_size,
         shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences, skip_bad=skip_bad,
     )  # fmt: skip
@@ -139,7 +142,7 @@ class _How:
     name: str
     data: str
     split: str
-    level: str | None  # None: not Moving Shapes
+    level: str | None  # None: not Moving Shapes, or not known
     limit: int | None
     batch_size: int
     shuffle: bool | None
@@ -182,7 +185,7 @@ class _How:
         return result, _Used(dataset, pairs)
 
     def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
-        shapes = self.level is not None
+        shapes = self.data == MOVING_SHAPES
         return evaluate(
             self.model,
             dataset,
@@ -223,11 +226,29 @@ def truth_is_hidden(dataset: ClipDataset) -> bool:
     return len(dataset.clips) > 0 and all(sample.target is None for sample in dataset.load_clip(0))
 
 
+def _made(
+    data: str, root: str | None, level: str | None, seeds: list[int] | None
+) -> tuple[str | None, list[int]]:
+    """Level and seeds of Moving Shapes: those of the folder, if there is one and it says so."""
+    if data == MOVING_SHAPES and root is None:
+        return level or "full", seeds or [0]
+    if data != MOVING_SHAPES or root is None or not is_moving_shapes(root):
+        return None, seeds or [0]
+    found, seed = level_and_seed(root)
+    if level not in (None, found) or seeds not in (None, [seed]):
+        asked = [f"level {level}"] * (level is not None) + [f"seeds {seeds}"] * (seeds is not None)
+        raise ConfigError(
+            f"{root} was made with level {found} and seed {seed} (moving_shapes.json), asked for: "
+            f"{', '.join(asked)}; leave level and seeds out, or the root"
+        )
+    return found, [seed]
+
+
 def _load(
     data: str,
     split: str,
     root: str | None,
-    level: str,
+    level: str | None,
     seed: int,
     config: AnyExperiment,
     *,
@@ -243,7 +264,7 @@ def _load(
         data,
         split=split,
         root=root,
-        level=level,
+        level=level or "full",
         seed=seed,
         train_videos=train_videos,
         window=window,

@@ -20,8 +20,7 @@ from tqdm.auto import tqdm
 from rvos_edu.data.images import read_mask
 from rvos_edu.data.moving_shapes.language import Expression, Facts, write_expressions
 from rvos_edu.data.moving_shapes.scene import SHAPES
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
-from rvos_edu.data.reading import read_json
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes, level_and_seed
 from rvos_edu.data.refcoco_images import IMAGE_FOLDERS
 from rvos_edu.data.refcoco_records import REFERENCES
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
@@ -68,7 +67,7 @@ def export_refcoco(source: str | Path, root: str | Path) -> Path:
     source, root = Path(source), Path(root)
     if not is_moving_shapes(source):
         raise DataError(f"{source} is not Moving Shapes: it has no moving_shapes.json")
-    level = str(read_json(source / "moving_shapes.json")["level"])
+    level, _ = level_and_seed(source)
     if root.exists() and any(root.iterdir()):
         raise DataError(f"{root} exists and is not empty; choose another folder or remove it")
     with atomic_dir(root, durable=False) as temporary:
