@@ -28,7 +28,10 @@ def open_pairs(root: Path, ask: Ask) -> ClipDataset:
         DataError: as `load_pairs`; for a window.
     """
     if ask.window is not None:
-        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {ask.window} frames")
+        raise DataError(
+            f"{R2_YOUTUBE_VOS} has false sentences, without targets, of whole videos: it is for evaluation "
+            f"only, got a training window of {ask.window} frames"
+        )
     return load_pairs(root, ask.split, seed=ask.seed, transform=ask.transform, skip=ask.skip)
 
 
