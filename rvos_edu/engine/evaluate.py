@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from rvos_edu.engine.hidden_report import SUBMISSION
 from rvos_edu.engine.inference import load_model
 from rvos_edu.engine.outputs import check_replaceable, result_dir
 from rvos_edu.engine.robust_protocol import add_false_pairs, false_pairs_of
+from rvos_edu.engine.segment import settle_alignment
 from rvos_edu.engine.submission import segment_split, write_submission
 from rvos_edu.engine.summary import EvaluationResult, summarise_hidden
 from rvos_edu.errors import ConfigError, DataError
@@ -49,6 +51,8 @@ def run(
     false_sentences: bool | None = None,
     batch_size: int = 4,
     skip_bad: bool = False,
+    align_threshold: float | None = None,
+    align_filter: bool | None = None,
 ) -> EvaluationReport:
     """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
 
@@ -63,6 +67,8 @@ def run(
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
         shuffle_frames, swap_sentences, false_sentences: also run these protocols; default on Moving Shapes.
+        align_threshold, align_filter: 1(A) of R2-VOS as for `segment`; the filter is for the submission and
+            for DAVIS, all other figures are given without and with it.
 
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
@@ -70,7 +76,7 @@ def run(
     _check(seeds, limit=limit, batch_size=batch_size, generated=data == MOVING_SHAPES and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
     level, seeds = _made(data, root, level, seeds)
-    network, config = load_model(model)
+    network, config = _settled(model, align_threshold, align_filter)
     datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds}
     how = _How(
         network, config, name=str(model), data=data, split=split, level=level,
@@ -224,6 +230,14 @@ def truth_is_hidden(dataset: ClipDataset) -> bool:
             "refer-youtube-vos (--data) with --false-sentences"
         )
     return len(dataset.clips) > 0 and all(sample.target is None for sample in dataset.load_clip(0))
+
+
+def _settled(name: str, threshold: float | None, wanted: bool | None) -> tuple[VideoModel, AnyExperiment]:
+    """The model, and its settings with 1(A) as it was asked for."""
+    model, config = load_model(name)
+    config = deepcopy(config)
+    settle_alignment(model, config.inference, threshold=threshold, wanted=wanted)
+    return model, config
 
 
 def _made(
