@@ -62,13 +62,11 @@ def run(
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
         data, root, split, skip_bad: as for `rvos_edu.data.load`.
-        level, seeds: of Moving Shapes (default "full" and 0): one test split is made per seed; mean and range
-            are printed. With `root` what the folder was made with.
+        level, seeds: of Moving Shapes ("full", 0, or those of `root`): one test split is made per seed.
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
         shuffle_frames, swap_sentences, false_sentences: also run these protocols; default on Moving Shapes.
-        align_threshold, align_filter: 1(A) of R2-VOS as for `segment`; the filter is for the submission and
-            for DAVIS, all other figures are given without and with it.
+        align_threshold, align_filter: as for `segment`; the filter is that of the submission and of DAVIS.
 
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
@@ -85,8 +83,7 @@ def run(
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
         report, used = how.report(datasets, temporary)
-        notes = notes_of(data for one in used for data in one.all)
-        _write(temporary, report, notes, used[0], model=network, config=config)
+        notes = _write(temporary, report, used, model=network, config=config)
     _tell(report, notes, folder)
     return report
 
@@ -94,27 +91,31 @@ def run(
 def _write(
     folder: Path,
     report: EvaluationReport,
-    notes: list[str],
-    used: _Used,
+    used: list[_Used],
     *,
     model: VideoModel,
     config: AnyExperiment,
-) -> None:
-    """Table, JSON and page; of single frames also the truth, for other people's scoring code."""
+) -> list[str]:
+    """Table, JSON and page; of single frames also the truth, for other people's scoring code.
+
+    Returns what sets the data apart from those of published figures.
+    """
+    notes, first = notes_of(data for one in used for data in one.all), used[0]
     write_report(folder, report)
     add_notes(folder / MARKER, notes)
-    if isinstance(used.dataset, CentreWindows):
-        text = json.dumps(coco_ground_truth(used.dataset))
+    if isinstance(first.dataset, CentreWindows):
+        text = json.dumps(coco_ground_truth(first.dataset))
         (folder / "coco_truth.json").write_text(text, encoding="utf-8")
     write_page(
         folder / "index.html",
         report,
         model=model,
-        dataset=used.dataset,
+        dataset=first.dataset,
         config=config,
-        pairs=used.pairs,
+        pairs=first.pairs,
         notes=notes,
     )
+    return notes
 
 
 def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:
