@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rvos_edu import __version__
 from rvos_edu.cli_data import add_data
-from rvos_edu.cli_parser import ERROR, INTERRUPTED, Parser, add_command
+from rvos_edu.cli_parser import ERROR, INTERRUPTED, Parser, add_alignment, add_command, alignment_of
 from rvos_edu.cli_tables import add_tables
 from rvos_edu.errors import ConfigError, RVOSError
 
@@ -84,6 +84,7 @@ def evaluate(options: argparse.Namespace) -> int:
         false_sentences=options.false_sentences,
         batch_size=options.batch_size,
         skip_bad=options.skip_bad,
+        **alignment_of(options),
     )
     return 0
 
@@ -100,8 +101,7 @@ def segment(options: argparse.Namespace) -> int:
         options.sentence,
         out=out,
         voting=False if options.no_voting else None,
-        align_threshold=options.align_threshold,
-        align_filter=False if options.no_alignment else None,
+        **alignment_of(options),
         progress=True,
     )
     frames, height, width = result.masks.shape
@@ -180,7 +180,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
             "rvos-edu evaluate --model runs/paper --data refer-youtube-vos --root data/ytvos --split valid",
             "",
             "a split without masks gives areas and submission.zip for its server (Refer-YouTube-VOS valid:",
-            "22,046 PNG), and R if data_scripts/make_r2_youtube_vos.py has made false pairs",
+            "22,046 PNG), and R if data_scripts/make_r2_youtube_vos.py has made false pairs; submission.zip",
+            "of R2-VOS is filtered by 1(A), J and F of R2-VOS table C are not: --no-alignment",
         ],
     )
     flag = argparse.BooleanOptionalAction
@@ -188,14 +189,21 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", default="moving-shapes", help="name of the dataset (%(default)s)")
     parser.add_argument("--root", help="its folder (default for moving-shapes: made under RVOS_EDU_HOME)")
     parser.add_argument("--split", default="test", help="a split, as `data check` lists them (%(default)s)")
-    parser.add_argument("--level", default="full", help="of moving-shapes: 1, 2, 3 or full (%(default)s)")
-    parser.add_argument("--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0)")
+    parser.add_argument("--level", help="of moving-shapes: 1, 2, 3 or full (full, or that of --root)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="of moving-shapes: one test split per seed (0, or --root's)"
+    )
     parser.add_argument("--limit", type=int, help="videos per seed (all)")
     parser.add_argument("--shuffle-frames", action=flag, help="also with frames in random order")
     parser.add_argument("--swap-sentences", action=flag, help="also with another object's sentence")
     parser.add_argument("--false-sentences", action=flag, help="also with sentences that fit nothing: R")
     parser.add_argument("--batch-size", type=int, default=4, help="videos per forward pass (%(default)s)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
+    add_alignment(
+        parser,
+        rejects="1(A) empties the masks of a sentence",
+        keeps="hand in submission.zip and score DAVIS without 1(A); tables show figures without and with it",
+    )
     parser.add_argument("--out", help="folder of table, JSON and page (runs/evaluate-<model>-<data>-<split>)")
 
 
@@ -216,14 +224,8 @@ def _add_segment(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--model", default="nano-mttr", help="shipped name or folder (%(default)s)")
     parser.add_argument("--out", help="folder of overlay, masks and votes (runs/segment-<name of the video>)")
     parser.add_argument("--no-voting", action="store_true", help="choose in each frame anew (no TSVS)")
-    parser.add_argument(
-        "--align-threshold",
-        type=float,
-        metavar="P",
-        help="R2-VOS: reject the sentence if p(does not match) is P or more (default: the preset's)",
-    )
-    parser.add_argument(
-        "--no-alignment", action="store_true", help="R2-VOS: keep the masks of a sentence that does not fit"
+    add_alignment(
+        parser, rejects="reject the sentence", keeps="keep the masks of a sentence that does not fit"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 FOUND_PROBLEMS, ERROR, INTERRUPTED = 1, 2, 130
 Command = Callable[[argparse.Namespace], int]
@@ -15,6 +15,25 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(ERROR, f"error: {message}\n")
+
+
+def add_alignment(parser: argparse.ArgumentParser, *, rejects: str, keeps: str) -> None:
+    """The options that settle 1(A) of R2-VOS; their help says what is rejected, and what is kept."""
+    parser.add_argument(
+        "--align-threshold",
+        type=float,
+        metavar="P",
+        help=f"R2-VOS: {rejects} if p(does not match) is P or more (default: the preset's)",
+    )
+    parser.add_argument("--no-alignment", action="store_true", help=f"R2-VOS: {keeps}")
+
+
+def alignment_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What those options say, by the names of `segment` and `evaluate`; None: as the preset says."""
+    return {
+        "align_threshold": options.align_threshold,
+        "align_filter": False if options.no_alignment else None,
+    }
 
 
 def add_command(

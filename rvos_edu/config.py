@@ -167,7 +167,8 @@ class TrainConfig:
         batch_size: clips per process and step before accumulation.
         evaluate_every: steps between looks at the valid split, the last step included; 0: never, None: after
             each epoch.
-        freeze_temporal_encoder_steps: the temporal encoder learns nothing before this step.
+        freeze_temporal_encoder_steps: the temporal encoder learns nothing before this step on videos; in a
+            pre-training on images its rate alone decides.
     """
 
     epochs: int = 30

@@ -154,7 +154,7 @@ def test_evaluate_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None
     line = ["evaluate", "--model", "m", "--seeds", "101", "102", "--limit", "5", "--no-swap-sentences"]
     assert main(line) == 0
     given = {"model": "m", "seeds": [101, 102], "limit": 5, "swap_sentences": False}
-    default = {"data": "moving-shapes", "split": "test", "level": "full", "shuffle_frames": None}
+    default = {"data": "moving-shapes", "split": "test", "level": None, "shuffle_frames": None}
     assert {**given, **default}.items() <= run.arguments.items()
 
 
@@ -162,12 +162,15 @@ def test_evaluate_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None
     ("flags", "threshold", "wanted"),
     [([], None, None), (["--align-threshold", "0.9"], 0.9, None), (["--no-alignment"], None, False)],
 )
-def test_segment_passes_the_settings_of_1a_on(
+def test_segment_and_evaluate_pass_the_settings_of_1a_on(
     flags: list[str], threshold: float | None, wanted: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = SimpleNamespace(masks=SimpleNamespace(shape=(3, 4, 5)), query=2, expression="x", aligned=None)
     run = _replace(monkeypatch, "rvos_edu.engine.segment", "segment", answer=answer)
     assert main(["segment", "clip.mp4", "x", "--model", "nano-r2vos", *flags]) == 0
+    assert (run.arguments["align_threshold"], run.arguments["align_filter"]) == (threshold, wanted)
+    run = _replace(monkeypatch, "rvos_edu.engine.evaluate", "run")
+    assert main(["evaluate", "--model", "nano-r2vos", *flags]) == 0
     assert (run.arguments["align_threshold"], run.arguments["align_filter"]) == (threshold, wanted)
 
 

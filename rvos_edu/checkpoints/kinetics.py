@@ -70,12 +70,12 @@ def _stored_window(path: Path) -> list[int] | None:
     return None if window is None else [int(size) for size in window.split(",")]
 
 
+def shipped_weights(name: str | Path) -> Path | None:
+    """The weights that the package ships under a name, None if there are none."""
+    places = (ASSETS / str(name) / WEIGHTS_FILE, ASSETS / f"{name}.safetensors")
+    return next((path for path in places if path.is_file()), None)
+
+
 def _find(name: str | Path) -> Path:
-    for path in (
-        ASSETS / str(name) / WEIGHTS_FILE,
-        ASSETS / f"{name}.safetensors",
-        Path(name) / WEIGHTS_FILE,
-    ):
-        if path.is_file():
-            return path
-    return Path(name)
+    inner = Path(name) / WEIGHTS_FILE
+    return shipped_weights(name) or (inner if inner.is_file() else Path(name))

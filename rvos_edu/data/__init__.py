@@ -5,6 +5,7 @@ from rvos_edu.data.check_report import CheckReport, SplitReport
 from rvos_edu.data.clips import GroupedClips
 from rvos_edu.data.collate import collate
 from rvos_edu.data.dataset import ClipDataset, ClipKey, VideoDataset
+from rvos_edu.data.r2_layout import faulty_pairs
 from rvos_edu.data.r2_youtube_vos import PairDataset, load_pairs, make_pairs
 from rvos_edu.data.refcoco import RefCOCO
 from rvos_edu.data.refcoco_joint import JointRefCOCO
@@ -44,6 +45,7 @@ __all__ = [
     "dataset_names",
     "dataset_root",
     "eval_transform",
+    "faulty_pairs",
     "known_truth",
     "layout_of",
     "load",

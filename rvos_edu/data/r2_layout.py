@@ -12,7 +12,7 @@ from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset
 from rvos_edu.data.layout import Ask, Layout
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
-from rvos_edu.data.r2_pairs import PairList, entry_key, pairs_file, read_categories, read_pairs
+from rvos_edu.data.r2_pairs import KINDS, PairList, entry_key, pairs_file, read_categories, read_pairs
 from rvos_edu.data.r2_youtube_vos import fault_of, load_pairs, origins
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
 from rvos_edu.data.refer_youtube_vos_layout import SOURCES
@@ -28,7 +28,10 @@ def open_pairs(root: Path, ask: Ask) -> ClipDataset:
         DataError: as `load_pairs`; for a window.
     """
     if ask.window is not None:
-        raise DataError(f"{R2_YOUTUBE_VOS} has whole videos only, got a window of {ask.window} frames")
+        raise DataError(
+            f"{R2_YOUTUBE_VOS} has false sentences, without targets, of whole videos: it is for evaluation "
+            f"only, got a training window of {ask.window} frames"
+        )
     return load_pairs(root, ask.split, seed=ask.seed, transform=ask.transform, skip=ask.skip)
 
 
@@ -68,15 +71,47 @@ def pair_files(root: Path, split: str) -> list[Path]:
     return [first, *found] if first.is_file() else found
 
 
+def faulty_pairs(root: str | Path, split: str, *, skip: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The entries of the pairs of seed 0 that `load_pairs` would stop at, by `entry_key`, and why.
+
+    Args:
+        skip: videos and sentences that are left out; what is asked about them or taken from them is no fault.
+
+    Raises:
+        DataError: as `read_pairs`, for a file that is damaged as a whole.
+    """
+    found: dict[str, str] = {}
+    records = read_split(root, split, bad={})
+    for path in (pairs_file(root, split, kind=kind) for kind in KINDS):
+        if path.is_file():
+            found |= _sorted_out(path, records, skip)[1]
+    return found
+
+
 def _check_file(path: Path, root: Path, split: str, bad: dict[str, str]) -> tuple[int, list[str], list[str]]:
     """(number of pairs, problems, notes) of one file; entries that must be left out go into `bad`."""
+    records = read_split(root, split, bad={})
+    pairs, own = _sorted_out(path, records, frozenset(bad))
+    problems = list(own.values())
+    bad |= own
+    if is_moving_shapes(root):
+        problems += _true_pairs(path, pairs, MovingShapesTruth(root, split))
+    elif not bad:  # with something left out, not every sentence can be asked
+        problems += _no_derangement(path, pairs, records)
+    problems += _categories(path, pairs, root, split)
+    return len(pairs.pairs), problems, [f"{path.name}: {pairs.proven}", f"{path.name}: {pairs.doubt}"]
+
+
+def _sorted_out(
+    path: Path, records: list[VideoRecord], skip: frozenset[str]
+) -> tuple[PairList, dict[str, str]]:
+    """The good pairs of a file, and what is wrong with the others; those about `skip` are in neither."""
     own: dict[str, str] = {}
     pairs = read_pairs(path, bad=own)
-    records = read_split(root, split, bad={})
     known = {record.video: {e.id: e for e in record.expressions} for record in records}
     good, seen = [], set[tuple[str, str]]()
     for pair in pairs.pairs:
-        if set(origins(pair)) & bad.keys():
+        if skip & set(origins(pair)):
             continue  # told with the video or the sentence
         wrong = fault_of(pair, known, str(path))
         if wrong is None and (pair.video, pair.id) in seen:
@@ -86,15 +121,7 @@ def _check_file(path: Path, root: Path, split: str, bad: dict[str, str]) -> tupl
             continue
         seen.add((pair.video, pair.id))
         good.append(pair)
-    pairs = replace(pairs, pairs=good)
-    problems = list(own.values())
-    bad |= own
-    if is_moving_shapes(root):
-        problems += _true_pairs(path, pairs, MovingShapesTruth(root, split))
-    elif not bad:  # with something left out, not every sentence can be asked
-        problems += _no_derangement(path, pairs, records)
-    problems += _categories(path, pairs, root, split)
-    return len(good), problems, [f"{path.name}: {pairs.proven}", f"{path.name}: {pairs.doubt}"]
+    return replace(pairs, pairs=good), own
 
 
 def _true_pairs(path: Path, pairs: PairList, truth: MovingShapesTruth) -> Iterator[str]:

@@ -79,6 +79,7 @@ class PairDataset(VideoDataset):
             read_split(root, pairs.split, skip=skip), self.pairs.pairs, str(source)
         )
         super().__init__(root, split=pairs.split, transform=transform, records=records)
+        self.left_out = skip
         if not is_moving_shapes(self.root):
             self.notes = (f"rebuilt pairs, seed {pairs.seed}: the paper's were never released",)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from rvos_edu.config import AnyExperiment
 from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
 from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.data.coco_truth import coco_ground_truth
+from rvos_edu.data.moving_shapes.truth import is_moving_shapes, level_and_seed
 from rvos_edu.data.ref_davis import REF_DAVIS17
+from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.data.submission_format import FORMATS
 from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
@@ -23,6 +26,7 @@ from rvos_edu.engine.hidden_report import SUBMISSION
 from rvos_edu.engine.inference import load_model
 from rvos_edu.engine.outputs import check_replaceable, result_dir
 from rvos_edu.engine.robust_protocol import add_false_pairs, false_pairs_of
+from rvos_edu.engine.segment import settle_alignment
 from rvos_edu.engine.submission import segment_split, write_submission
 from rvos_edu.engine.summary import EvaluationResult, summarise_hidden
 from rvos_edu.errors import ConfigError, DataError
@@ -38,7 +42,7 @@ def run(
     data: str = "moving-shapes",
     root: str | None = None,
     split: str = "test",
-    level: str = "full",
+    level: str | None = None,
     seeds: list[int] | None = None,
     limit: int | None = None,
     out: str | None = None,
@@ -47,6 +51,8 @@ def run(
     false_sentences: bool | None = None,
     batch_size: int = 4,
     skip_bad: bool = False,
+    align_threshold: float | None = None,
+    align_filter: bool | None = None,
 ) -> EvaluationReport:
     """Evaluate a model on a split, print the table and write table, JSON and a page of best and worst clips.
 
@@ -55,28 +61,29 @@ def run(
 
     Args:
         model: a shipped name, a folder of weights or the folder of a training run.
-        data, root, split, level, skip_bad: as for `rvos_edu.data.load`.
-        seeds: of Moving Shapes: one test split is made per seed; mean and range are printed.
+        data, root, split, skip_bad: as for `rvos_edu.data.load`.
+        level, seeds: of Moving Shapes ("full", 0, or those of `root`): one test split is made per seed.
         limit, batch_size: videos per seed (default all), videos per forward pass.
         out: folder of the files; default `runs/evaluate-<model>-<data>-<split>`.
         shuffle_frames, swap_sentences, false_sentences: also run these protocols; default on Moving Shapes.
+        align_threshold, align_filter: as for `segment`; the filter is that of the submission and of DAVIS.
 
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
-    shapes = data == "moving-shapes"
-    _check(seeds, limit=limit, batch_size=batch_size, generated=shapes and root is None)
+    _check(seeds, limit=limit, batch_size=batch_size, generated=data == MOVING_SHAPES and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
-    network, config = load_model(model)
-    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds or [0]}
+    level, seeds = _made(data, root, level, seeds)
+    network, config = _settled(model, align_threshold, align_filter)
+    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds}
     how = _How(
-        network, config, name=str(model), data=data, split=split, level=level if shapes else None,
+        network, config, name=str(model), data=data, split=split, level=level,
         limit=limit, batch_size=batch_size,
-        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences,
+        shuffle=shuffle_frames, swap=swap_sentences, false=false_sentences, skip_bad=skip_bad,
     )  # fmt: skip
     with result_dir(folder, marker=MARKER) as temporary:
-        report, notes = how.report(datasets, temporary)
-        _write(temporary, report, notes, datasets[report.seeds[0]], model=network, config=config)
+        report, used = how.report(datasets, temporary)
+        notes = _write(temporary, report, used, model=network, config=config)
     _tell(report, notes, folder)
     return report
 
@@ -84,24 +91,53 @@ def run(
 def _write(
     folder: Path,
     report: EvaluationReport,
-    notes: list[str],
-    dataset: ClipDataset,
+    used: list[_Used],
     *,
     model: VideoModel,
     config: AnyExperiment,
-) -> None:
-    """Table, JSON and page; of single frames also the truth, for other people's scoring code."""
+) -> list[str]:
+    """Table, JSON and page; of single frames also the truth, for other people's scoring code.
+
+    Returns what sets the data apart from those of published figures.
+    """
+    notes, first = notes_of(data for one in used for data in one.all), used[0]
     write_report(folder, report)
     add_notes(folder / MARKER, notes)
-    if isinstance(dataset, CentreWindows):
-        text = json.dumps(coco_ground_truth(dataset))
+    if isinstance(first.dataset, CentreWindows):
+        text = json.dumps(coco_ground_truth(first.dataset))
         (folder / "coco_truth.json").write_text(text, encoding="utf-8")
-    write_page(folder / "index.html", report, model=model, dataset=dataset, config=config, notes=notes)
+    write_page(
+        folder / "index.html",
+        report,
+        model=model,
+        dataset=first.dataset,
+        config=config,
+        pairs=first.pairs,
+        notes=notes,
+    )
+    return notes
 
 
 def _tell(report: EvaluationReport, notes: list[str], folder: Path) -> None:
     print(report.table(), *(f"not as in published figures: {note}" for note in notes), sep="\n")
     print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+@dataclass(frozen=True)
+class _Used:
+    """The data of one seed: the split, and the false sentences that were asked of it."""
+
+    dataset: ClipDataset
+    pairs: list[PairDataset]
+
+    @property
+    def all(self) -> list[ClipDataset]:
+        return [self.dataset, *self.pairs]
+
+    @property
+    def skipped(self) -> int:
+        """Number of faulty entries that were left out of any of them."""
+        return len(frozenset().union(*(data.left_out for data in self.all)))
 
 
 @dataclass(frozen=True)
@@ -113,18 +149,21 @@ class _How:
     name: str
     data: str
     split: str
-    level: str | None  # None: not Moving Shapes
+    level: str | None  # None: not Moving Shapes, or not known
     limit: int | None
     batch_size: int
     shuffle: bool | None
     swap: bool | None
     false: bool | None
+    skip_bad: bool
 
-    def report(self, datasets: Mapping[int, ClipDataset], folder: Path) -> tuple[EvaluationReport, list[str]]:
-        """Score one split per seed; also what sets the data apart from those of published figures."""
+    def report(
+        self, datasets: Mapping[int, ClipDataset], folder: Path
+    ) -> tuple[EvaluationReport, list[_Used]]:
+        """Score one split per seed; also the data that were used, per seed."""
         started = time.monotonic()
         scored = [self.score(dataset, seed, folder) for seed, dataset in datasets.items()]
-        results = [result for result, _ in scored]
+        results, used = [result for result, _ in scored], [data for _, data in scored]
         report = EvaluationReport(
             model=self.name,
             data=self.data,
@@ -134,26 +173,26 @@ class _How:
             clips=[len({score.clip for score in result.true_scores}) for result in results],
             results=results,
             seconds=time.monotonic() - started,
-            skipped=sum(dataset.skipped for dataset in datasets.values()),
+            skipped=sum(data.skipped for data in used),
         )
-        return report, notes_of(data for _, used in scored for data in used)
+        return report, used
 
-    def score(
-        self, dataset: ClipDataset, seed: int, folder: Path
-    ) -> tuple[EvaluationResult, list[ClipDataset]]:
+    def score(self, dataset: ClipDataset, seed: int, folder: Path) -> tuple[EvaluationResult, _Used]:
         """All figures of one split, and the data that were used; what is for a server goes into `folder`."""
         hidden = truth_is_hidden(dataset)
-        pairs = false_pairs_of(dataset, wanted=self.false, hidden=hidden)  # missing ones stop us here
+        pairs = false_pairs_of(  # missing ones stop us here
+            dataset, wanted=self.false, hidden=hidden, skip_bad=self.skip_bad
+        )
         result = self._hidden(dataset, folder) if hidden else self._scored(dataset, seed)
         add_false_pairs(
             result, self.model, pairs, config=self.config, limit=self.limit, batch_size=self.batch_size
         )
         if self.data == REF_DAVIS17 and not hidden:
             add_davis(result, self.model, dataset, folder / "masks", config=self.config)
-        return result, [dataset, *pairs]
+        return result, _Used(dataset, pairs)
 
     def _scored(self, dataset: ClipDataset, seed: int) -> EvaluationResult:
-        shapes = self.level is not None
+        shapes = self.data == MOVING_SHAPES
         return evaluate(
             self.model,
             dataset,
@@ -194,11 +233,37 @@ def truth_is_hidden(dataset: ClipDataset) -> bool:
     return len(dataset.clips) > 0 and all(sample.target is None for sample in dataset.load_clip(0))
 
 
+def _settled(name: str, threshold: float | None, wanted: bool | None) -> tuple[VideoModel, AnyExperiment]:
+    """The model, and its settings with 1(A) as it was asked for."""
+    model, config = load_model(name)
+    config = deepcopy(config)
+    settle_alignment(model, config.inference, threshold=threshold, wanted=wanted)
+    return model, config
+
+
+def _made(
+    data: str, root: str | None, level: str | None, seeds: list[int] | None
+) -> tuple[str | None, list[int]]:
+    """Level and seeds of Moving Shapes: those of the folder, if there is one and it says so."""
+    if data == MOVING_SHAPES and root is None:
+        return level or "full", seeds or [0]
+    if data != MOVING_SHAPES or root is None or not is_moving_shapes(root):
+        return None, seeds or [0]
+    found, seed = level_and_seed(root)
+    if level not in (None, found) or seeds not in (None, [seed]):
+        asked = [f"level {level}"] * (level is not None) + [f"seeds {seeds}"] * (seeds is not None)
+        raise ConfigError(
+            f"{root} was made with level {found} and seed {seed} (moving_shapes.json), asked for: "
+            f"{', '.join(asked)}; leave level and seeds out, or the root"
+        )
+    return found, [seed]
+
+
 def _load(
     data: str,
     split: str,
     root: str | None,
-    level: str,
+    level: str | None,
     seed: int,
     config: AnyExperiment,
     *,
@@ -214,7 +279,7 @@ def _load(
         data,
         split=split,
         root=root,
-        level=level,
+        level=level or "full",
         seed=seed,
         train_videos=train_videos,
         window=window,

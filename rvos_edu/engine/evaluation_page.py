@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
-from rvos_edu.data import ClipDataset
+from rvos_edu.data import ClipDataset, PairDataset
 from rvos_edu.engine.davis_table import EXPLAINED, davis_parts, davis_table
 from rvos_edu.engine.evaluation_report import COLUMNS, EvaluationReport, group_rows, sentences
 from rvos_edu.engine.hidden_report import HEADER, hidden_rows
@@ -30,9 +30,10 @@ def write_page(
     model: VideoModel,
     dataset: ClipDataset,
     config: AnyExperiment,
+    pairs: Sequence[PairDataset] = (),
     notes: Sequence[str] = (),
 ) -> None:
-    """Write one self-contained HTML file; the pictures are of the first seed's split, `dataset`."""
+    """Write one self-contained HTML file; pictures are of the first seed's `dataset` and false `pairs`."""
     page = Page(f"{report.name} on {report.data}", report.title)
     if notes:
         page.heading("Not as in published figures")
@@ -48,7 +49,7 @@ def write_page(
         page.points(sentences(report))
     else:
         add_figures(page, report)
-    add_false_sentences(page, report, model=model, dataset=dataset, config=config)
+    add_false_sentences(page, report, model=model, pairs=pairs, config=config)
     if report.hidden:
         add_outputs(page, report.results[0].outputs, model=model, dataset=dataset, config=config)
     else:

@@ -11,11 +11,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.checkpoints import load_kinetics_video_swin, load_timm
+from rvos_edu.checkpoints.kinetics import shipped_weights
+from rvos_edu.checkpoints.timm_weights import FETCH
 from rvos_edu.config import (
     AnyExperiment,
     AnyModelConfig,
     DataConfig,
     ExperimentConfig,
+    FrameEncoderConfig,
     R2VOSExperimentConfig,
     TemporalEncoderConfig,
     TextEncoderConfig,
@@ -74,6 +77,7 @@ def _from_parts(config: AnyExperiment) -> VideoModel:
         _load_video_swin(model, config.init.temporal_encoder, config.model.temporal_encoder)
         return model
     encoder, source = config.model.frame_encoder, config.init.frame_encoder
+    _check_kind(encoder, source)
     if encoder.kind == "video-swin":
         _load_video_swin(model, source, encoder.video_swin)
     elif source is not None:
@@ -91,6 +95,21 @@ def _build(config: AnyExperiment, tokenizer: PreTrainedTokenizerFast | Path | No
         raise
     except ValueError as error:  # what timm alone knows
         raise ConfigError(f"model: {error}") from error
+
+
+def _check_kind(encoder: FrameEncoderConfig, source: str | None) -> None:
+    """Raise a ConfigError where `init.frame_encoder` names weights for the other kind of frame encoder."""
+    if encoder.kind == "video-swin" and source == FETCH:
+        raise ConfigError(
+            f"init.frame_encoder is {FETCH!r}, but model.frame_encoder.kind is 'video-swin': expected a file "
+            "of Video Swin's weights, or null to start from random ones"
+        )
+    if encoder.kind == "timm" and source is not None and source != FETCH and shipped_weights(source):
+        raise ConfigError(
+            f"init.frame_encoder {source!r} is a Video Swin of this package, but model.frame_encoder.kind is "
+            f"'timm': expected {FETCH!r} (fetches the weights of {encoder.name}), a file of them, or null to "
+            "start from random ones"
+        )
 
 
 def _load_video_swin(model: VideoModel, source: str | None, sizes: TemporalEncoderConfig) -> None:

@@ -84,6 +84,9 @@ def _phases(config: AnyExperiment, out: Path) -> list[Phase]:
 def pretraining(config: R2VOSExperimentConfig) -> R2VOSExperimentConfig:
     """The pre-training of a configuration as an experiment: single images, everything else as on videos.
 
+    `train.freeze_temporal_encoder_steps` counts steps on videos: on images the part that sees frames learns
+    from the first step, with `pretrain.optimizer.lr_temporal_encoder` (0: not at all).
+
     Raises:
         ConfigError: if its dataset does not have images.
     """
@@ -111,6 +114,7 @@ def pretraining(config: R2VOSExperimentConfig) -> R2VOSExperimentConfig:
             batch_size=own.batch_size,
             evaluate_every=own.evaluate_every,
             evaluate_samples=own.evaluate_samples,
+            freeze_temporal_encoder_steps=0,
         ),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rvos_edu.config import AnyExperiment, R2VOSInferenceConfig
-from rvos_edu.data import ClipDataset, load_pairs
+from rvos_edu.data import PairDataset
 from rvos_edu.engine.evaluation_report import EvaluationReport
 from rvos_edu.engine.inference import predict
 from rvos_edu.engine.robust import FalsePairScore, roc_curve, summarise_robustness, threshold_curve
@@ -33,13 +33,13 @@ def add_false_sentences(
     report: EvaluationReport,
     *,
     model: VideoModel,
-    dataset: ClipDataset,
+    pairs: Sequence[PairDataset],
     config: AnyExperiment,
 ) -> None:
     """A section on sentences that fit nothing, where they were asked.
 
     Every model gets table C; one that says whether a sentence fits (R2-VOS) also the threshold figure, the
-    ROC figure and pictures of the first seed's split, `dataset`.
+    ROC figure and pictures of `pairs`, those of the first seed.
     """
     table = robust_table(report.spread())
     if len(table) == 1:
@@ -62,11 +62,12 @@ def add_false_sentences(
     )
     page.figure(threshold_figure(report.results, threshold), "The dashed line is the threshold of the table.")
     page.figure(roc_figure(report.results, threshold))
+    by_kind = {dataset.pairs.kind: dataset for dataset in pairs}
     chosen = telling_pairs(report.results[0].false_pairs, threshold)
     page.heading("What was segmented for false sentences", level=3)
     page.figure(
         clip_grid({
-            name: [false_picture(score, model=model, dataset=dataset, config=config) for score in scores]
+            name: [false_picture(s, model=model, pairs=by_kind[s.kind], config=config) for s in scores]
             for name, scores in chosen.items()
         }),
         "The largest areas, before the filter. Let through: p is below the threshold, the mask stays. "
@@ -116,10 +117,9 @@ def telling_pairs(scores: Sequence[FalsePairScore], threshold: float) -> dict[st
 
 
 def false_picture(
-    score: FalsePairScore, *, model: VideoModel, dataset: ClipDataset, config: AnyExperiment
+    score: FalsePairScore, *, model: VideoModel, pairs: PairDataset, config: AnyExperiment
 ) -> ClipPicture:
     """One false pair as a row of pictures; the model runs once more."""
-    pairs = load_pairs(dataset.root, dataset.split, kind=score.kind)
     clip = next(i for i, key in enumerate(pairs.clips) if key.video == score.video)
     place, sample = next(
         (i, s) for i, s in enumerate(pairs.load_clip(clip)) if s.expression_id == score.expression_id

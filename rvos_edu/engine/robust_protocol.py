@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
 from rvos_edu.config import AnyExperiment
-from rvos_edu.data import ClipDataset, PairDataset, load_pairs
+from rvos_edu.data import ClipDataset, PairDataset, faulty_pairs, load_pairs
 from rvos_edu.data.moving_shapes.truth import is_moving_shapes
 from rvos_edu.data.r2_pairs import KINDS, pairs_file
 from rvos_edu.engine.inference import clip_batches, evenly, predict
@@ -15,9 +16,11 @@ from rvos_edu.engine.robust import FalsePairScore, align_threshold, summarise_ro
 from rvos_edu.engine.summary import EvaluationResult
 from rvos_edu.models import VideoModel
 
+logger = logging.getLogger(__name__)
+
 
 def false_pairs_of(
-    dataset: ClipDataset, *, wanted: bool | None = None, hidden: bool = False
+    dataset: ClipDataset, *, wanted: bool | None = None, hidden: bool = False, skip_bad: bool = False
 ) -> list[PairDataset]:
     """Sentences that fit nothing in a split, by kind; empty where they are not wanted.
 
@@ -29,16 +32,23 @@ def false_pairs_of(
         wanted: None: where they are proven to be false (Moving Shapes), and where the truth is hidden, if
             somebody has made them: R is what can be measured then.
         hidden: whether the masks of the split are.
+        skip_bad: leave out faulty entries of the lists of pairs, too, and say how many.
 
     Raises:
-        DataError: if pairs are wanted, but nobody has made them.
+        DataError: if pairs are wanted, but nobody has made them, or they are damaged.
     """
     known = is_moving_shapes(dataset.root)
     if wanted is None:
         wanted = known or (hidden and pairs_file(dataset.root, dataset.split).is_file())
-    kinds = KINDS if known else KINDS[:1]
+    if not wanted:
+        return []
     skip = dataset.left_out
-    return [load_pairs(dataset.root, dataset.split, kind=k, skip=skip) for k in kinds] if wanted else []
+    if skip_bad and (bad := faulty_pairs(dataset.root, dataset.split, skip=skip)):
+        first = next(iter(bad.values()))
+        logger.warning("false sentences: faulty pairs left out: %d; the first: %s", len(bad), first)
+        skip |= bad.keys()
+    kinds = KINDS if known else KINDS[:1]
+    return [load_pairs(dataset.root, dataset.split, kind=kind, skip=skip) for kind in kinds]
 
 
 def add_false_pairs(

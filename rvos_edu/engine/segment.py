@@ -70,7 +70,7 @@ def segment(
         check_replaceable(out, marker=MARKER)
     network, preset = load_model(model)
     settings = _settings(config or preset, voting=voting, max_frames=max_frames, overlap=overlap)
-    _settle_alignment(network, settings.inference, threshold=align_threshold, wanted=align_filter)
+    settle_alignment(network, settings.inference, threshold=align_threshold, wanted=align_filter)
     source, sentence = open_frames(frames), clean(expression)
     reader = _Reader(network, network.text_encoder.tokenize([sentence]), settings, source)
     with MaskSpool(size=reader.mask_size, queries=network.config.queries) as spool:
@@ -233,10 +233,14 @@ class _Reader:
         return seen.probabilities[seen.window.skipped : end, seen.queries]
 
 
-def _settle_alignment(
+def settle_alignment(
     model: VideoModel, inference: InferenceConfig, *, threshold: float | None, wanted: bool | None
 ) -> None:
-    """Put what was asked for into the settings; an MTTR's settings would switch 1(A) off without a word."""
+    """Put what was asked for into the settings; an MTTR's settings would switch 1(A) off without a word.
+
+    Raises:
+        ConfigError: if 1(A) is settled for a model that does not judge, or R2-VOS gets settings of MTTR.
+    """
     if not isinstance(inference, R2VOSInferenceConfig):
         if isinstance(model, R2VOS):
             raise ConfigError(

@@ -25,7 +25,13 @@ from rvos_edu.nn.early_grounding import TextFusion
 from rvos_edu.nn.frame_encoder import build_frame_encoder
 from rvos_edu.nn.mask_pyramid import MaskPyramid
 from rvos_edu.nn.position import centred_sine_positions, word_positions
-from rvos_edu.nn.text_encoder import Expressions, TextEncoder, TextProjection, load_tokenizer
+from rvos_edu.nn.text_encoder import (
+    Expressions,
+    TextEncoder,
+    TextProjection,
+    count_expressions,
+    load_tokenizer,
+)
 from rvos_edu.nn.text_reconstruction import AlignmentClassifier, FusedText, TextReconstruction
 from rvos_edu.nn.visual_encoder import FeaturePyramid, VisualEncoder
 from rvos_edu.structures import NegativePairs, R2VOSOutput
@@ -206,14 +212,13 @@ class R2VOS(PretrainedModel):
         return_attention: bool = False,
     ) -> R2VOSOutput:
         """Find in encoded clips what sentences name. Arguments and errors as in `forward`."""
-        count = len(expressions["input_ids"]) if isinstance(expressions, Mapping) else len(expressions)
-        rows = clip_of_sentence(clips, len(features.stride4), count, features.stride4.device)
+        count, known = count_expressions(expressions), len(features.stride4)
+        rows = clip_of_sentence(clips, known, count, features.stride4.device)
         if len(negatives):
             if isinstance(expressions, Mapping) or negative_clips is None:
                 raise ValueError("negatives need sentences, not token ids, and negative_clips")
-            rows = torch.cat(
-                [rows, clip_of_sentence(negative_clips, len(features.stride4), len(negatives), rows.device)]
-            )
+            more = clip_of_sentence(negative_clips, known, count_expressions(negatives), rows.device)
+            rows = torch.cat([rows, more])
             expressions = [*expressions, *negatives]
         pairs = features.of(rows)
         grounded = self._ground(pairs, expressions, return_attention)

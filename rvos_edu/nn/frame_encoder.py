@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import timm
+import torch
 import torch.nn.functional as F
 from timm.layers import Format, freeze_batch_norm_2d
 from torch import Tensor, nn
 
 from rvos_edu.config import FrameEncoderConfig
+from rvos_edu.errors import ConfigError
 from rvos_edu.nn.temporal_encoder import PATCH, TemporalEncoder
 
 STRIDES = (4, 8, 16, 32)
@@ -32,6 +34,7 @@ class FrameEncoder(nn.Module):
     def __init__(self, name: str) -> None:
         super().__init__()
         body = _create(name)
+        self.name = name
         self.strides = tuple(body.feature_info.reduction())
         self.channels = tuple(body.feature_info.channels())
         if self.strides != STRIDES:
@@ -47,12 +50,24 @@ class FrameEncoder(nn.Module):
 
         Returns:
             [B, T, C, h, w] per stride; h is H / stride rounded up (down, where a network cuts patches).
+
+        Raises:
+            ConfigError: if the model takes no frames of this size.
         """
         x = frames.flatten(0, 1)
         if self.rows_last:  # its patches of 4x4 have to fit
             height, width = x.shape[-2:]
             x = F.pad(x, (0, -width % PATCH, 0, -height % PATCH))
-        maps = self.body(x)
+        try:
+            maps = self.body(x)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, AssertionError) as error:
+            height, width = frames.shape[-2:]
+            raise ConfigError(
+                f"timm model {self.name!r} does not take frames of {height}x{width} ({error}): expected one "
+                "for frames of any size"
+            ) from error
         if self.rows_last:
             maps = [y.permute(0, 3, 1, 2) for y in maps]
         return [y.unflatten(0, frames.shape[:2]) for y in maps]

@@ -37,6 +37,27 @@ def clean(expression: str) -> str:
     return " ".join(expression.lower().split())
 
 
+def count_expressions(expressions: Expressions) -> int:
+    """Number of sentences, of strings or of token ids.
+
+    Raises:
+        ValueError: for anything else, such as a single string.
+    """
+    if isinstance(expressions, Mapping):
+        if missing := {"input_ids", "attention_mask"} - set(expressions):
+            raise ValueError(
+                f"token ids need the keys input_ids and attention_mask, {' and '.join(sorted(missing))} "
+                f"missing, got {sorted(expressions)}"
+            )
+        return len(expressions["input_ids"])
+    if isinstance(expressions, str) or not isinstance(expressions, Sequence):
+        kind = "the string" if isinstance(expressions, str) else type(expressions).__name__
+        raise ValueError(f"expressions must be a list of sentences, got {kind} {expressions!r}")
+    if wrong := [sentence for sentence in expressions if not isinstance(sentence, str)]:
+        raise ValueError(f"expressions must be a list of sentences, got {wrong[0]!r} in it")
+    return len(expressions)
+
+
 def load_tokenizer(source: str | Path) -> Any:
     """Tokenizer of a folder (needs no network) or of a hub id.
 
@@ -112,7 +133,9 @@ class TextEncoder(nn.Module):
         if not isinstance(expressions, Mapping):
             expressions = self.tokenize(expressions)
         device = self.roberta.embeddings.word_embeddings.weight.device
-        ids, mask = (t.to(device) for t in _check_tokens(expressions, self.max_tokens))
+        ids, mask = (
+            t.to(device) for t in _check_tokens(expressions, self.max_tokens, self.config.vocab_size)
+        )
         words = self.roberta(input_ids=ids, attention_mask=mask).last_hidden_state
         return TextFeatures(words=words, padding=mask == 0)
 
@@ -122,9 +145,9 @@ class TextEncoder(nn.Module):
         Raises:
             DataError: for an empty sentence or one that is too long.
             CheckpointError: without a tokenizer.
+            ValueError: for anything but a list of strings.
         """
-        if isinstance(expressions, str):
-            raise ValueError(f"expressions must be a list of sentences, got the string {expressions!r}")
+        count_expressions(expressions)
         sentences = [clean(sentence) for sentence in expressions]
         if self.tokenizer is None:
             raise CheckpointError(
@@ -166,10 +189,8 @@ class TextProjection(nn.Module):
         return self.dropout(self.norm(self.linear(words)))
 
 
-def _check_tokens(tokens: Mapping[str, Tensor], longest: int) -> tuple[Tensor, Tensor]:
-    missing = {"input_ids", "attention_mask"} - set(tokens)
-    if missing:
-        raise ValueError(f"token ids need the keys input_ids and attention_mask, got {sorted(tokens)}")
+def _check_tokens(tokens: Mapping[str, Tensor], longest: int, vocabulary: int) -> tuple[Tensor, Tensor]:
+    count_expressions(tokens)
     ids, mask = tokens["input_ids"], tokens["attention_mask"]
     if ids.ndim != 2 or ids.shape != mask.shape:
         raise ValueError(
@@ -177,6 +198,11 @@ def _check_tokens(tokens: Mapping[str, Tensor], longest: int) -> tuple[Tensor, T
         )
     if ids.shape[1] > longest:
         raise DataError(f"{ids.shape[1]} tokens per sentence, the text encoder takes at most {longest}")
+    if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= vocabulary):
+        raise ValueError(
+            f"token ids must be in 0..{vocabulary - 1}, the text encoder's vocabulary, "
+            f"got {int(ids.min())}..{int(ids.max())}"
+        )
     if not bool((mask != 0).any(dim=1).all()):
         raise DataError("a sentence has no token (its attention_mask is all zero): expected at least one")
     return ids, mask

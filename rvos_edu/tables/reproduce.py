@@ -152,7 +152,7 @@ def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: 
             data=one.data,
             root=None if root is None else str(root),
             split=one.split,
-            level=one.level,
+            level=one.level if root is None else options.level,  # else the folder's own
             limit=options.limit,
             out=str(folder / "evaluation"),
             shuffle_frames=False,

@@ -169,7 +169,7 @@ def test_by_name(shapes: Path) -> None:
     assert isinstance(data, PairDataset) and data.pairs == load_pairs(shapes, "test").pairs
     other = load("r2-youtube-vos", root=shapes, split="test", seed=7)
     assert isinstance(other, PairDataset) and other.pairs.seed == 7
-    with pytest.raises(DataError, match="r2-youtube-vos has whole videos only, got a window of 4"):
+    with pytest.raises(DataError, match="for evaluation only, got a training window of 4"):
         load("r2-youtube-vos", root=shapes, split="test", window=4)
     with pytest.raises(DataError, match="r2-youtube-vos is not made by this package"):
         load("r2-youtube-vos", split="test")

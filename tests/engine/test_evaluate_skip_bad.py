@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rvos_edu.cli import main
-from rvos_edu.config import ExperimentConfig
+from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data import make_pairs
 from rvos_edu.data.r2_pairs import pairs_file, write_pairs
 from rvos_edu.data.ref_davis import convert_ref_davis
@@ -17,6 +17,7 @@ from rvos_edu.engine import evaluate as module
 from tests.data.davis_pieces import LATER, VALID, write_pieces
 from tests.engine.conftest import write_tree
 from tests.engine.oracle import ColourModel
+from tests.tiny import tiny_r2vos
 
 CONFIG = ExperimentConfig()
 CONFIG.data.short_side, CONFIG.data.max_side = 32, 48
@@ -79,6 +80,32 @@ def test_pairs_about_what_is_left_out_are_not_asked(tmp_path: Path, out: Path) -
     pairs = [p for p in pairs if (p["text_video"], p["exp_id"]) != ("valid001", "1")]
     assert main(ask) == 0
     assert facts(out)["figures"]["robust.random.count"]["mean"] == len(pairs) < 7
+
+
+def test_r2vos_shows_false_sentences_of_the_rest(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page runs the model once more on pairs; faulty entries of their list are left out like videos."""
+    config = R2VOSExperimentConfig()
+    config.data.short_side, config.data.max_side = 32, 48
+    monkeypatch.setattr(module, "load_model", lambda name: (tiny_r2vos(), config))
+    root = write_tree(tmp_path / "data", {"valid": 3})
+    path = pairs_file(root, "valid")
+    write_pairs(path, make_pairs(root, "valid"))
+    content = json.loads(path.read_text())
+    first = next(p for p in content["pairs"] if "valid000" not in (p["video"], p["text_video"]))
+    first["label"] = 0
+    path.write_text(json.dumps(content))
+    damage(root)
+    ask = [*line(root, out), "--false-sentences"]
+    assert main(ask) == 2 and not out.exists()
+    capsys.readouterr()
+    assert main([*ask, "--skip-bad"]) == 0
+    pairs = [p for p in content["pairs"] if "valid000" not in (p["video"], p["text_video"]) and p["label"]]
+    pairs = [p for p in pairs if (p["text_video"], p["exp_id"]) != ("valid001", "1")]
+    assert facts(out)["figures"]["robust.random.count"]["mean"] == len(pairs) > 0
+    assert facts(out)["skipped"] == 3 and "faulty entries left out: 3" in capsys.readouterr().out
+    assert "What was segmented for false sentences" in (out / "index.html").read_text()
 
 
 def make_pairs_of(root: Path) -> list[dict]:

@@ -91,6 +91,25 @@ def test_frame_encoder_from_weights_of_timm(tiny_r2vos: R2VOSExperimentConfig, t
         initial_model(config)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "source", "message"),
+    [
+        (
+            FrameEncoderConfig(name="resnet18"),
+            "nano-video-swin",
+            "is a Video Swin of this package, but .*null",
+        ),
+        (None, "timm", "is 'timm', but model.frame_encoder.kind is 'video-swin': expected a file"),
+    ],
+)
+def test_weights_of_the_other_kind_of_frame_encoder(
+    tiny_r2vos: R2VOSExperimentConfig, encoder: FrameEncoderConfig | None, source: str, message: str
+) -> None:
+    model = tiny_r2vos.model if encoder is None else replace(tiny_r2vos.model, frame_encoder=encoder)
+    with pytest.raises(ConfigError, match=f"init.frame_encoder .*{message}"):
+        initial_model(replace(tiny_r2vos, model=model, init=replace(tiny_r2vos.init, frame_encoder=source)))
+
+
 def test_only_a_text_encoder_with_a_rate_learns(tiny_r2vos: R2VOSExperimentConfig) -> None:
     for rate in (0.0, 1e-5):
         optimizer = replace(tiny_r2vos.optimizer, lr_text_encoder=rate)

@@ -134,16 +134,19 @@ def stop(when: int) -> type[engine.Interruption]:
 def test_videos_start_from_the_best_of_the_images(
     both: R2VOSExperimentConfig, started: Started, tmp_path: Path
 ) -> None:
+    both = replace(both, train=replace(both.train, freeze_temporal_encoder_steps=2))
     assert train(both, out=tmp_path) == tmp_path / "model"
     best = weights(tmp_path / "pretrain", 2)  # 50 of 30, 50, 40
     assert equal(R2VOS.from_pretrained(tmp_path / "pretrain" / "model").state_dict(), best)
     assert not equal(best, weights(tmp_path / "pretrain", 3))
     assert len(started) == 2 and equal(started[1], best)
-    # The text encoder learns from images and is frozen after that.
+    # The text encoder learns from images and is frozen after that; here the frame encoder, too.
     text = [n for n in best if n.startswith("text_encoder.roberta.encoder") and n.endswith("weight")]
+    vision = [n for n in best if n.startswith("frame_encoder.") and n.endswith("mlp.0.weight")]
     videos = weights(tmp_path, 2)
-    assert not any(torch.equal(best[name], started[0][name]) for name in text)
-    assert all(torch.equal(best[name], videos[name]) for name in text)
+    assert len(text) > 3 and len(vision) == 3
+    assert not any(torch.equal(best[name], started[0][name]) for name in [*text, *vision])
+    assert all(torch.equal(best[name], videos[name]) for name in [*text, *vision])
     assert not torch.equal(best["alignment.layers.0.weight"], videos["alignment.layers.0.weight"])
     # Both are runs that can be looked at: config, log, model.
     assert load_config(tmp_path / "config.yaml") == both

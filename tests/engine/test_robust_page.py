@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rvos_edu.engine.robust_page import roc_figure, telling_pairs, threshold_fig
 from rvos_edu.engine.robust_table import robust_lines, robust_table
 from rvos_edu.engine.scoring import ExpressionScore
 from rvos_edu.engine.summary import EvaluationResult, Spread, summarise_group
+from rvos_edu.errors import ConfigError, DataError
 from tests.tiny import tiny_model, tiny_r2vos
 
 
@@ -132,6 +134,27 @@ def test_a_page_of_r2vos(shapes: Path, tmp_path: Path, monkeypatch: pytest.Monke
     for text in ("Sentences that fit nothing", "random pairs, with 1(A)", "<th>false rejected</th>"):
         assert page.count(text) == 1
     assert (tmp_path / "out" / "false_pairs.jsonl").is_file()
+
+
+def test_a_folder_is_called_what_it_was_made_as(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ExperimentConfig()
+    config.data.short_side, config.data.max_side = 32, 48
+    easy = make(tmp_path / "easy", level="1", seed=5, workers=1, train=0, valid=0, test=2)
+    page = page_of(tiny_model(), config, easy, tmp_path, monkeypatch)
+    content = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert (content["level"], content["seeds"]) == ("1", [5]) and "(test, level 1, seed 5)" in page
+    for asked, said in (({"level": "full"}, "level full"), ({"seeds": [0]}, r"seeds \[0\]")):
+        with pytest.raises(ConfigError, match=f"made with level 1 and seed 5 .*asked for: {said}; leave"):
+            module.run("any", root=str(easy), out=str(tmp_path / "other"), **asked)
+    about = easy / "moving_shapes.json"
+    about.write_text("{}")
+    with pytest.raises(DataError, match='moving_shapes.json is damaged: expected "level" and "seed"'):
+        module.run("any", root=str(easy), out=str(tmp_path / "other"))
+    about.unlink()
+    module.run("any", root=str(easy), out=str(tmp_path / "other"), false_sentences=False)
+    assert json.loads((tmp_path / "other/evaluation.json").read_text())["level"] is None
 
 
 def test_a_page_of_mttr_has_the_table_only(

@@ -296,6 +296,28 @@ def test_r_of_a_real_split_without_masks(
     assert not run("m", **options, false_sentences=False).results[0].robust
 
 
+def test_the_submission_is_filtered_by_1a_unless_told_otherwise(
+    hidden_root: Path, command: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = R2VOSExperimentConfig(data=replace(R2VOSExperimentConfig().data, short_side=32, max_side=48))
+    monkeypatch.setattr(module, "load_model", lambda name: (tiny_r2vos(), config))
+    options = {"data": "refer-youtube-vos", "root": str(hidden_root), "split": "valid", "out": "out"}
+    pixels = {}
+    for wanted in (None, False):
+        report = run("m", **options, align_threshold=0.0, align_filter=wanted)
+        found = stored(command / "out" / "submission.zip").values()
+        pixels[wanted] = sum(int((image > 0).sum()) for image in found)
+        assert report.results[0].figures()["hidden.rejected"] == (100 if wanted is None else 0)
+        assert sum(score.pixels for score in report.results[0].outputs) > 0
+    assert pixels == {None: 0, False: sum(score.pixels for score in report.results[0].outputs)}
+    assert config.inference.align_filter and config.inference.align_threshold == 0.5  # the preset stays
+    with pytest.raises(ConfigError, match=r"must be a probability, in 0\.\.1, got 2"):
+        run("m", **options, align_threshold=2.0)
+    monkeypatch.setattr(module, "load_model", lambda name: (tiny_model(), SMALL))
+    with pytest.raises(ConfigError, match="align_threshold and align_filter are for R2-VOS"):
+        run("m", **options, align_filter=False)
+
+
 def test_moving_shapes_without_its_masks_has_proven_pairs_and_no_server(
     command: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -114,6 +114,10 @@ def test_bad_input(model: MTTR, frames: torch.Tensor) -> None:
         model(frames, SENTENCES, torch.zeros(2, 8, 12))
     with pytest.raises(ValueError, match="annotated must be indices of the 3 frames"):
         model(frames, SENTENCES, annotated=[3])
+    with pytest.raises(ValueError, match="must be a list of sentences, got the string 'a red circle'"):
+        model(frames, "a red circle")
+    with pytest.raises(ValueError, match="must be a list of sentences, got 3 in it"):
+        model(frames, ["a red circle", 3])
     with pytest.raises(ValueError, match="1 expressions for 2 clips"):
         model(frames, ["a"])
     with pytest.raises(ValueError, match="clips must be indices of the 2 clips"):

@@ -165,6 +165,12 @@ def test_bad_input(frames: torch.Tensor) -> None:
         model(frames, ["the circle", " "])
     with pytest.raises(ValueError, match="2 clips"):
         model(frames, ["the circle"])
+    with pytest.raises(ValueError, match="must be a list of sentences, got the string 'a red circle'"):
+        model(frames, "a red circle")
+    with pytest.raises(ValueError, match="must be a list of sentences, got 3 in it"):
+        model(frames, ["a red circle", 3])
+    with pytest.raises(ValueError, match="must be a list of sentences, got the string 'the circle'"):
+        model(frames, SENTENCES, negatives="the circle", negative_clips=[0] * 10)
     with pytest.raises(ValueError, match="negative_clips"):
         model(frames, SENTENCES, negatives=["a square"])
     with pytest.raises(ValueError, match=r"T, H, W >= 1"):

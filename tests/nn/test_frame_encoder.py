@@ -9,6 +9,7 @@ from torch import nn
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
 from rvos_edu.config import FrameEncoderConfig, TemporalEncoderConfig
+from rvos_edu.errors import ConfigError
 from rvos_edu.nn.frame_encoder import FrameEncoder, VideoFrameEncoder, build_frame_encoder
 
 SIZES = {"embed_dim": 8, "window": [2, 3, 3], "drop_path": 0.1}
@@ -85,6 +86,13 @@ def test_nothing_is_unused_in_four_stages() -> None:
     encoder = video_swin(4).train()
     sum(x.square().mean() for x in encoder(torch.randn(1, 2, 3, 64, 64))).backward()  # type: ignore[union-attr]
     assert all(p.grad is not None for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", ["hiera_tiny_224", "hrnet_w18_small"])
+def test_a_backbone_of_fixed_size_or_stride_says_so(name: str) -> None:
+    encoder = FrameEncoder(name)
+    with pytest.raises(ConfigError, match=f"'{name}' does not take frames of 70x98 .*any size"):
+        encoder(torch.zeros(1, 1, 3, 70, 98))
 
 
 def test_bad_names_are_errors() -> None:

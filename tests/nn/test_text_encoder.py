@@ -88,6 +88,12 @@ def test_bad_tokens(encoder: TextEncoder) -> None:
         encoder({"input_ids": ids, "attention_mask": torch.ones(1, 2)})
     with pytest.raises(DataError, match="all zero"):
         encoder({"input_ids": ids, "attention_mask": torch.zeros(1, 3)})
+    for token in (-1, 12):
+        wrong = torch.tensor([[0, token, 2]])
+        with pytest.raises(ValueError, match=rf"in 0\.\.11, the text encoder's vocabulary, got .*{token}"):
+            encoder({"input_ids": wrong, "attention_mask": torch.ones(1, 3)})
+    with pytest.raises(ValueError, match="list of sentences, got Tensor"):
+        encoder(ids)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="list of sentences"):
         encoder("the red circle")
 

@@ -22,8 +22,7 @@ from rvos_edu.data.images import read_mask
 from rvos_edu.data.moving_shapes.annotated_frames import new_folder
 from rvos_edu.data.moving_shapes.language import Expression, Facts, say, write_expressions
 from rvos_edu.data.moving_shapes.scene import SHAPES
-from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes
-from rvos_edu.data.reading import read_json
+from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, check_moving_shapes, level_and_seed
 from rvos_edu.data.refcoco_images import IMAGE_FOLDERS
 from rvos_edu.data.refcoco_records import REFERENCES
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
@@ -66,7 +65,7 @@ def export_refcoco(source: str | Path, root: str | Path) -> Path:
     """
     source, root = Path(source), Path(root)
     check_moving_shapes(source)
-    level = str(read_json(source / "moving_shapes.json")["level"])
+    level, _ = level_and_seed(source)
     with new_folder(root) as temporary:
         folder = temporary / IMAGE_FOLDERS[0]
         folder.mkdir(parents=True)

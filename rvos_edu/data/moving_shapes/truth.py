@@ -50,7 +50,26 @@ def _moved(facts: Facts, axis: int, by: float) -> Facts:
 
 def is_moving_shapes(root: str | Path) -> bool:
     """Whether a folder holds Moving Shapes as `rvos_edu.data.moving_shapes.make` writes it."""
-    return (Path(root) / "moving_shapes.json").is_file()
+    return _about(root).is_file()
+
+
+def level_and_seed(root: str | Path) -> tuple[str, int]:
+    """What the Moving Shapes of a folder were made with, as `make` wrote it down.
+
+    Raises:
+        DataError: if `moving_shapes.json` is missing or damaged.
+    """
+    content = read_json(_about(root))
+    try:
+        return str(content["level"]), int(content["seed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f'{_about(root)} is damaged: expected "level" and "seed", got {type(error).__name__} {error}'
+        ) from error
+
+
+def _about(root: str | Path) -> Path:
+    return Path(root) / "moving_shapes.json"
 
 
 def check_moving_shapes(root: str | Path) -> None:
