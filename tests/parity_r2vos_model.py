@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from rvos_edu.checkpoints import load_reference_r2vos
 from rvos_edu.models import R2VOS
 from rvos_edu.nn.dynamic_filters import DynamicFilters
+from rvos_edu.nn.mask_pyramid import MaskPyramid
+from rvos_edu.nn.visual_encoder import FeaturePyramid
 from rvos_edu.structures import R2VOSOutput
 from tests.nn.test_r2vos_golden import pool_padded_words_too
 from tests.parity import Row, read, row_of
@@ -34,6 +36,17 @@ def published_model() -> R2VOS:
 def padded_words_pooled() -> Iterator[None]:
     """The published code pools padded words too (REFERENCE, B, trap 5); ours only here."""
     with patch.object(DynamicFilters, "pool_words", pool_padded_words_too):
+        yield
+
+
+@contextmanager
+def padded_pixels_normed() -> Iterator[None]:
+    """Group norms of the published code outside the grounding see padded pixels; ours only here."""
+    projected, mixed = FeaturePyramid.forward, MaskPyramid.forward
+    with (
+        patch.object(FeaturePyramid, "forward", lambda part, maps, _padding: projected(part, maps)),
+        patch.object(MaskPyramid, "forward", lambda part, *given: mixed(part, *given[:3])),
+    ):
         yield
 
 
@@ -79,10 +92,10 @@ def tokens_of(given: Arrays, prefix: str = "in.", clips: slice = slice(None)) ->
 
 
 def model_rows(case: str) -> list[Row]:
-    """Outputs and intermediate values of the whole model; *batch* with padded words pooled."""
+    """Outputs and intermediate values of the whole model; padded pixels normed, in *batch* words pooled."""
     given, model = read(f"r2vos_nano_case_{case}"), published_model()
     pooling = padded_words_pooled() if case == "batch" else nullcontext()
-    with pooling, watched(model) as caught, torch.no_grad():
+    with padded_pixels_normed(), pooling, watched(model) as caught, torch.no_grad():
         out = model.from_features(expressions=tokens_of(given), **features_of(given))
     pairs = [
         *_text_pairs(caught, given),
@@ -183,7 +196,7 @@ def _decoder_pairs(caught: dict[str, list[Any]], given: Arrays) -> list[Pair]:
 def negative_rows() -> list[Row]:
     """A sentence of another video: its embeddings, and the classifier on both pairs."""
     given, model = read("r2vos_nano_case_single"), published_model()
-    with torch.no_grad():
+    with padded_pixels_normed(), torch.no_grad():
         right, wrong = (
             model.from_features(expressions=tokens_of(given, prefix), **features_of(given))
             for prefix in ("in.", "in.negative_")
@@ -204,7 +217,7 @@ def clip_rows() -> list[Row]:
     rows = []
     for clip in range(2):
         one = slice(clip, clip + 1)
-        with padded_words_pooled(), torch.no_grad():
+        with padded_pixels_normed(), padded_words_pooled(), torch.no_grad():
             tokens = tokens_of(given, clips=one)
             out = model.from_features(expressions=tokens, **features_of(given, one))
         for item, ours, theirs in output_pairs(out, given, one):

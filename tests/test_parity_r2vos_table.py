@@ -9,7 +9,13 @@ import torch
 
 from tests import parity_r2vos, parity_r2vos_model
 from tests.parity import Row, read
-from tests.parity_r2vos_model import features_of, output_pairs, published_model, tokens_of
+from tests.parity_r2vos_model import (
+    features_of,
+    output_pairs,
+    padded_pixels_normed,
+    published_model,
+    tokens_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ def test_equal_to_the_published_implementation(rows: Callable[[], list[Row]]) ->
 def test_padded_words_count_in_the_published_code_only() -> None:
     """Unlike the published code, ours says the same of a clip whatever its sentence is padded to."""
     given, model = read("r2vos_nano_case_batch"), published_model()
-    with torch.no_grad():
+    with padded_pixels_normed(), torch.no_grad():
         both = model.from_features(expressions=tokens_of(given), **features_of(given))
         assert not given["in.attention_mask"].all()
         for clip in range(2):
@@ -47,6 +53,27 @@ def test_padded_words_count_in_the_published_code_only() -> None:
             assert (alone.boxes - both.boxes[:, one]).abs().max() < 1e-5
     padded = {key: (ours - theirs).abs().max() for key, ours, theirs in output_pairs(both, given)}
     assert padded["masks"] > 0.1 and padded["reconstructed sentence"] > 0.01
+
+
+def test_padded_pixels_count_in_the_published_code_only() -> None:
+    """80 x 112 pixels of 96 x 128: ours says the same of the maps without their padding."""
+    given, model = read("r2vos_nano_case_single"), published_model()
+    whole, tokens = features_of(given), tokens_of(given)
+    sides = [(-(-80 // stride), -(-112 // stride)) for stride in (4, 8, 16, 32)]
+    parts = [x[..., :h, :w] for x, (h, w) in zip(whole["features"], sides, strict=True)]
+    with torch.no_grad():
+        padded, alone = (
+            model.from_features(maps, tokens, padding, whole["sizes"])
+            for maps, padding in (
+                (whole["features"], whole["padding"]),
+                (parts, whole["padding"][:, :80, :112]),
+            )
+        )
+    largest = alone.mask_logits.abs().max()
+    assert (padded.mask_logits[..., :20, :28] - alone.mask_logits).abs().max() < 1e-4 * largest
+    assert (padded.reconstructed - alone.reconstructed).abs().max() < 1e-5
+    apart = {key: (ours - theirs).abs().max() for key, ours, theirs in output_pairs(padded, given)}
+    assert apart["masks"] > 0.1 and apart["reconstructed sentence"] > 1e-3
 
 
 def test_a_displaced_weight_would_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,37 @@ def clip_of_sentence(clips: Tensor | None, count: int, sentences: int, device: t
     return clips
 
 
+def padding_of_maps(padding: Tensor, maps: Sequence[Tensor], extra: int) -> list[Tensor]:
+    """Padding of maps at strides 4, 8, 16, ... and of coarser ones made from the last.
+
+    A step of a map is real if its upper left pixel is, so a real part of n pixels has ceil(n / stride) real
+    steps, as many as that part's own map has, however far it was padded. Only for a map whose sides are not
+    those of the frame over its stride, rounded up, the nearest pixel decides (`shrink_padding`).
+
+    Args:
+        padding: bool [B, H, W] at the size of the frames, True where padded.
+        maps: [..., h, w] each, finest first.
+        extra: number of coarser maps, each of half the size of the one before, rounded up.
+
+    Returns:
+        bool [B, h, w] for each of `maps` and of the coarser ones.
+    """
+    found = []
+    for number, x in enumerate(maps):
+        stride = 4 * 2**number
+        size, steps = (x.shape[-2], x.shape[-1]), padding[:, ::stride, ::stride]
+        found.append(steps if steps.shape[1:] == size else shrink_padding(padding, size))
+    for _ in range(extra):
+        found.append(found[-1][:, ::2, ::2])
+    return found
+
+
+def sizes_of(padding: Tensor) -> Tensor:
+    """int64 [B, 2], height and width of what is real; padding bool [B, H, W], True where padded."""
+    real = ~padding
+    return torch.stack([real.any(2).sum(1), real.any(1).sum(1)], dim=1)
+
+
 def shrink_padding(padding: Tensor, size: tuple[int, int]) -> Tensor:
     """bool [B, H, W] at the size of a feature map, nearest pixel, as in the published code of both papers."""
     return F.interpolate(padding[:, None].float(), size=size, mode="nearest")[:, 0] > 0

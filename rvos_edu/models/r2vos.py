@@ -10,16 +10,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.config import R2VOSConfig
-from rvos_edu.models.inputs import (
-    check_frames,
-    check_indices,
-    check_maps,
-    check_padding,
-    clip_of_sentence,
-    shrink_padding,
-)
+from rvos_edu.models.inputs import check_frames, check_indices, check_maps, clip_of_sentence
 from rvos_edu.models.pretrained import PretrainedModel
-from rvos_edu.models.r2vos_features import ClipFeatures, Grounded
+from rvos_edu.models.r2vos_features import ClipFeatures, Grounded, clip_features
 from rvos_edu.models.r2vos_parts import build_decoder, build_grounding, build_mask_head, build_sentence
 from rvos_edu.nn.early_grounding import TextFusion
 from rvos_edu.nn.frame_encoder import build_frame_encoder
@@ -114,6 +107,9 @@ class R2VOS(PretrainedModel):
     ) -> R2VOSOutput:
         """Masks, boxes and scores of every instance query, and whether each sentence fits.
 
+        Padded words change nothing. Padded pixels do through the frame encoder alone: its windows and
+        convolutions read them, as published; behind it see `from_features`.
+
         Args:
             frames: float [B, T, 3, H, W], normalised, zero where padded.
             expressions: E sentences, or {"input_ids": [E, L], "attention_mask": [E, L]}.
@@ -152,6 +148,10 @@ class R2VOS(PretrainedModel):
     ) -> R2VOSOutput:
         """The same from feature maps of one's own.
 
+        Padding to the right and below changes nothing but rounding, whatever stands there and however far
+        it goes, if every map has the sides of the frames over its stride, rounded up; the results of maps
+        of other sizes depend on it. Mask logits where padded have no meaning.
+
         Args:
             features: maps [B, T, C, h, w] at strides 4, 8, 16, ..., channels as the model was built for.
             expressions: as in `forward`, one per clip.
@@ -185,21 +185,7 @@ class R2VOS(PretrainedModel):
         self, features: Sequence[Tensor], padding: Tensor | None, sizes: Tensor | None
     ) -> ClipFeatures:
         check_maps(features, self.channels)
-        batch = len(features[0])
-        if padding is None:
-            height, width = (4 * side for side in features[0].shape[-2:])
-            padding = torch.zeros(batch, height, width, dtype=torch.bool, device=features[0].device)
-        check_padding(padding, sizes, features[0])
-        if sizes is None:
-            real = ~padding
-            sizes = torch.stack([real.any(2).sum(1), real.any(1).sum(1)], dim=1)
-        maps = self.pyramid([x.flatten(0, 1) for x in features[1:]])
-        return ClipFeatures(
-            stride4=features[0],
-            maps=[x.unflatten(0, (batch, -1)) for x in maps],
-            padding=[shrink_padding(padding, x.shape[-2:]) for x in maps],
-            sizes=sizes,
-        )
+        return clip_features(self.pyramid, features, padding, sizes)
 
     def ground(
         self,
@@ -275,8 +261,12 @@ class R2VOS(PretrainedModel):
         memory = [x.flatten(0, 1) for x in grounded.memory]
         padding = [x.repeat_interleave(frames, 0) for x in pairs.padding]
         positions = [centred_sine_positions(x, self.config.d_model) for x in padding]
+        finest = None if pairs.padding4 is None else pairs.padding4.repeat_interleave(frames, 0)
         pixels = self.mask_pyramid(
-            grounded.grounding.features.flatten(0, 1), memory[: self.top], pairs.stride4.flatten(0, 1)
+            grounded.grounding.features.flatten(0, 1),
+            memory[: self.top],
+            pairs.stride4.flatten(0, 1),
+            None if finest is None else [finest, *padding[: self.top]],
         )
         text = self.fused_text(grounded.sentence, grounded.reconstructed).repeat_interleave(frames, 0)
         found = self.decoder(text, memory, positions, padding)

@@ -33,16 +33,24 @@ class MaskPyramid(nn.Module):
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, top: Tensor, memory: Sequence[Tensor], stride4: Tensor) -> Tensor:
+    def forward(
+        self,
+        top: Tensor,
+        memory: Sequence[Tensor],
+        stride4: Tensor,
+        padding: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """Mask features at stride 4.
 
         Args:
-            top: [M, D, h, w], f_early.
+            top: [M, D, h, w], f_early; zero where padded.
             memory: maps [M, D, h, w] of the visual encoder that are finer than the top, finest first.
             stride4: [M, C, h4, w4], from the frame encoder.
+            padding: bool [M, h, w] of `stride4` and of each map of `memory`, True where padded.
 
         Returns:
-            [M, mask_dim, h4, w4].
+            [M, mask_dim, h4, w4]; on real pixels what maps without padding give, where padded numbers
+            without meaning.
 
         Raises:
             ValueError: if the number of maps is not the one this pyramid was made for.
@@ -50,7 +58,9 @@ class MaskPyramid(nn.Module):
         if len(memory) != len(self.laterals) - 1:
             raise ValueError(f"expected {len(self.laterals) - 1} maps finer than the top, got {len(memory)}")
         x = top
-        steps = list(zip([stride4, *memory], self.laterals, self.blocks, strict=True))
-        for finer, lateral, block in reversed(steps):
-            x = block(lateral(finer) + F.interpolate(x, size=finer.shape[-2:], mode="nearest"))
+        hidden: Sequence[Tensor | None] = [None] * len(self.laterals) if padding is None else padding
+        steps = list(zip([stride4, *memory], hidden, self.laterals, self.blocks, strict=True))
+        for finer, padded, lateral, block in reversed(steps):
+            above = F.interpolate(x, size=finer.shape[-2:], mode="nearest")
+            x = block(lateral(finer, padded) + above, padded)
         return self.out(x)

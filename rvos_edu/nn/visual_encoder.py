@@ -12,8 +12,20 @@ from torch import Tensor, nn
 
 from rvos_edu.config_checks import NORM_GROUPS
 from rvos_edu.nn.attention import FeedForward
+from rvos_edu.nn.conv_norm import MaskedGroupNorm
 from rvos_edu.nn.deformable_attention import DeformableAttention, rows_per_step
-from rvos_edu.nn.spatial_decoder import GroupNorm
+
+
+class Projection(nn.Sequential):
+    """Convolution to D channels and a group norm of real pixels."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__(conv, MaskedGroupNorm(NORM_GROUPS, conv.out_channels))
+
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        """x [M, C, h, w], padding bool [M, h', w'] of the result [M, D, h', w'], which is zero there."""
+        conv, norm = self
+        return norm(conv(x), padding)
 
 
 class FeaturePyramid(nn.Module):
@@ -34,11 +46,9 @@ class FeaturePyramid(nn.Module):
             raise ValueError(
                 f"d_model must be a multiple of {NORM_GROUPS} (groups of the norm), got {d_model}"
             )
-        self.projections = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, d_model, 1), GroupNorm(NORM_GROUPS, d_model)) for width in channels
-        )
+        self.projections = nn.ModuleList(Projection(nn.Conv2d(width, d_model, 1)) for width in channels)
         self.extra = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, d_model, 3, stride=2, padding=1), GroupNorm(NORM_GROUPS, d_model))
+            Projection(nn.Conv2d(width, d_model, 3, stride=2, padding=1))
             for width in [channels[-1], *[d_model] * extra_levels][:extra_levels]
         )
         for module in self.modules():
@@ -47,12 +57,32 @@ class FeaturePyramid(nn.Module):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
-    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps [M, C, h, w], finest first -> as many and the extra ones, [M, D, h, w]."""
-        levels = [project(x) for project, x in zip(self.projections, maps, strict=True)]
+    def forward(self, maps: Sequence[Tensor], padding: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Maps of one width, and the coarser ones.
+
+        Args:
+            maps: [M, C, h, w] each, finest first.
+            padding: bool [M, h, w] for every map that comes out, True where padded; nothing by default. The
+                real part of an extra map is half as large as that of the one before, rounded up.
+
+        Returns:
+            [M, D, h, w] each, as many as `maps` and the extra ones; zero where padded, and on real pixels
+            what maps without padding give.
+
+        Raises:
+            ValueError: if there is no padding for one of the maps that come out.
+        """
+        count = len(self.projections) + len(self.extra)
+        hidden: list[Tensor | None] = [None] * count if padding is None else list(padding)
+        if len(hidden) != count:
+            raise ValueError(f"expected the padding of {count} maps, got {len(hidden)}")
+        if padding is not None:
+            maps = [x.masked_fill(padded[:, None], 0.0) for x, padded in zip(maps, padding, strict=False)]
+        parts = zip(self.projections, maps, hidden[: len(maps)], strict=True)
+        levels = [project(x, padded) for project, x, padded in parts]
         x = maps[-1]
-        for reduce in self.extra:
-            x = reduce(x)
+        for reduce, padded in zip(self.extra, hidden[len(maps) :], strict=True):
+            x = reduce(x, padded)
             levels.append(x)
         return levels
 

@@ -83,6 +83,8 @@ def test_pyramid_sizes(extra: int, sizes: list[tuple[int, int]]) -> None:
     levels = pyramid([torch.randn(2, 8, 6, 9), torch.randn(2, 16, 3, 5)])
     assert [tuple(x.shape) for x in levels] == [(2, 32, h, w) for h, w in [(6, 9), (3, 5), *sizes]]
     assert [part[0].in_channels for part in pyramid.extra] == [16, 32, 32][:extra]
+    with pytest.raises(ValueError, match=f"padding of {2 + extra} maps, got 1"):
+        pyramid(levels, [torch.zeros(2, 6, 9, dtype=torch.bool)])
     with pytest.raises(ValueError, match="multiple of 32"):
         FeaturePyramid([8], 48)
 
