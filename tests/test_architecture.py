@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "structures", "config", "config_models"},
     {"files", "config_checks", "config_rules", "nn", "losses", "matching", "boxes", "cycle", "voting"}
-    | {"postprocess"},
+    | {"postprocess", "expressions"},
     {"models", "presets"},
     {"data", "metrics", "viz"},
     {"checkpoints", "engine", "checksums"},

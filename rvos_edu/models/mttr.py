@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.config import MTTRConfig
+from rvos_edu.expressions import Expressions
 from rvos_edu.models.inputs import check_frames, check_indices, clip_of_sentence, shrink_padding
 from rvos_edu.models.pretrained import PretrainedModel
 from rvos_edu.nn.mask_head import MaskHead, ReferenceHead
@@ -19,7 +20,7 @@ from rvos_edu.nn.multimodal_transformer import MultimodalTransformer, Transforme
 from rvos_edu.nn.position import sine_positions
 from rvos_edu.nn.spatial_decoder import Laterals, SpatialDecoder
 from rvos_edu.nn.temporal_encoder import TemporalEncoder
-from rvos_edu.nn.text_encoder import Expressions, TextEncoder, TextFeatures, TextProjection, load_tokenizer
+from rvos_edu.nn.text_encoder import TextEncoder, TextFeatures, TextProjection, load_tokenizer
 from rvos_edu.structures import AttentionMaps, MTTROutput
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from rvos_edu.config import R2VOSConfig
+from rvos_edu.expressions import Expressions, count_expressions
 from rvos_edu.models.inputs import check_frames, check_indices, check_maps, clip_of_sentence
 from rvos_edu.models.pretrained import PretrainedModel
 from rvos_edu.models.r2vos_features import ClipFeatures, Grounded, clip_features
@@ -18,13 +19,7 @@ from rvos_edu.nn.early_grounding import TextFusion
 from rvos_edu.nn.frame_encoder import build_frame_encoder
 from rvos_edu.nn.mask_pyramid import MaskPyramid
 from rvos_edu.nn.position import centred_sine_positions, word_positions
-from rvos_edu.nn.text_encoder import (
-    Expressions,
-    TextEncoder,
-    TextProjection,
-    count_expressions,
-    load_tokenizer,
-)
+from rvos_edu.nn.text_encoder import TextEncoder, TextProjection, load_tokenizer
 from rvos_edu.nn.text_reconstruction import AlignmentClassifier, FusedText, TextReconstruction
 from rvos_edu.nn.visual_encoder import FeaturePyramid, VisualEncoder
 from rvos_edu.structures import NegativePairs, R2VOSOutput

@@ -12,11 +12,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast, RobertaConfig, 
 
 from rvos_edu.config import TextEncoderConfig
 from rvos_edu.errors import CheckpointError, DataError
+from rvos_edu.expressions import Expressions, count_expressions
 
 RESERVED_POSITIONS = 2  # RoBERTa counts positions from padding index + 1 = 2
 RESIZER_EPS = 1e-12
-
-Expressions = Sequence[str] | Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -35,27 +34,6 @@ class TextFeatures:
 def clean(expression: str) -> str:
     """Lower case, single spaces, no space at the ends."""
     return " ".join(expression.lower().split())
-
-
-def count_expressions(expressions: Expressions) -> int:
-    """Number of sentences, of strings or of token ids.
-
-    Raises:
-        ValueError: for anything else, such as a single string.
-    """
-    if isinstance(expressions, Mapping):
-        if missing := {"input_ids", "attention_mask"} - set(expressions):
-            raise ValueError(
-                f"token ids need the keys input_ids and attention_mask, {' and '.join(sorted(missing))} "
-                f"missing, got {sorted(expressions)}"
-            )
-        return len(expressions["input_ids"])
-    if isinstance(expressions, str) or not isinstance(expressions, Sequence):
-        kind = "the string" if isinstance(expressions, str) else type(expressions).__name__
-        raise ValueError(f"expressions must be a list of sentences, got {kind} {expressions!r}")
-    if wrong := [sentence for sentence in expressions if not isinstance(sentence, str)]:
-        raise ValueError(f"expressions must be a list of sentences, got {wrong[0]!r} in it")
-    return len(expressions)
 
 
 def load_tokenizer(source: str | Path) -> Any:
