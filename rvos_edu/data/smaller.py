@@ -148,14 +148,18 @@ def _write_run_lengths(source: Path, target: Path, resize: Resize, workers: int 
 def _reduce_runs(source: Path, resize: Resize, entry: tuple[str, Any]) -> list[Any]:
     torch.set_num_threads(1)
     name, masks = entry
+    if not isinstance(masks, list):
+        raise DataError(f"{source}: annotation {name} is no list of masks")
     written: list[Any] = []
     for number, item in enumerate(masks):
         if item is None:
             written.append(None)
             continue
         where = f"{source}: annotation {name}, frame number {number},"
-        height, width = item["size"]
-        mask = decode_segmentation(item, (height, width), where=where).astype(np.uint8)
+        size = item.get("size") if isinstance(item, dict) else None
+        if not (isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size)):
+            raise DataError(f'{where} has no "size" [height, width], got {str(item)[:60]}')
+        mask = decode_segmentation(item, (size[0], size[1]), where=where).astype(np.uint8)
         runs = coco.encode(np.asfortranarray(_reduce(mask, _reduced(resize, mask.shape))))
         written.append({"size": list(runs["size"]), "counts": runs["counts"].decode("ascii")})
     return written

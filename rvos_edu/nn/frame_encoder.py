@@ -60,7 +60,7 @@ class FrameEncoder(nn.Module):
             x = F.pad(x, (0, -width % PATCH, 0, -height % PATCH))
         try:
             maps = self.body(x)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, torch.AcceleratorError):  # nothing to do with the size
             raise
         except (RuntimeError, AssertionError) as error:
             height, width = frames.shape[-2:]

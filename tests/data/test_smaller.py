@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,3 +170,14 @@ def test_figures_on_the_copy_say_so_and_training_does_not_enlarge(
     (less / "smaller.json").write_text("[]")
     with pytest.raises(DataError, match=r"smaller\.json must hold"):
         load(NAMES[0], root=less, split="train")
+
+
+@pytest.mark.parametrize("damaged", ["run", [7], [{"counts": "0"}], [{"size": [80, "x"], "counts": "0"}]])
+def test_damaged_run_lengths(damaged: object, roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    full = tmp_path / "mevis"
+    shutil.copytree(roots["mevis"][0], full)
+    path = full / "train" / "mask_dict.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "0": damaged}))
+    with pytest.raises(DataError, match=r"mask_dict\.json: annotation 0"):
+        write_smaller("mevis", full, tmp_path / "out", workers=1, **SIDES)
+    assert not (tmp_path / "out" / "train" / "mask_dict.json").exists()
