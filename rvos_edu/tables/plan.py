@@ -91,7 +91,7 @@ class Plan:
         model: a folder or shipped name, where nothing has to be trained.
         config: of the training.
         data, root, split, level: of the evaluation.
-        hidden: whether there are no masks to measure with, only a submission to write.
+        hidden: whether there are no masks to measure J and F with, only a submission to write.
     """
 
     row: Row
@@ -217,24 +217,23 @@ def _folder(data: str, root: Path) -> Path:
 
 
 def _check_scorable(table: Table, folder: Path, model: str | None) -> bool:
-    """Whether a submission is all that can be made, because the masks are missing.
+    """Whether J and F are left to a server, because the masks are missing.
 
     Raises:
         DataError: if there is no model to make it with, or false sentences are missing.
     """
     if table.data not in (REFER_YOUTUBE_VOS, R2_YOUTUBE_VOS):
         return False
-    if not (folder / table.split / "Annotations").is_dir():
-        if model is not None and table.data == REFER_YOUTUBE_VOS:
-            return True
+    if table.data == R2_YOUTUBE_VOS and not pairs_file(folder, table.split, kind="random", seed=0).is_file():
+        raise DataError("needs sentences that do not fit: data_scripts/make_r2_youtube_vos.py makes them")
+    hidden = not (folder / table.split / "Annotations").is_dir()
+    if hidden and model is None:
         raise DataError(
             f"the masks of its {table.split} split are not public: the competition's server scores what "
             f"`rvos-edu evaluate --model MODEL --data {REFER_YOUTUBE_VOS} --root {folder} --split "
             f"{table.split}` writes"
         )
-    if table.data == R2_YOUTUBE_VOS and not pairs_file(folder, table.split, kind="random", seed=0).is_file():
-        raise DataError("needs sentences that do not fit: data_scripts/make_r2_youtube_vos.py makes them")
-    return False
+    return hidden
 
 
 def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExperiment:

@@ -148,8 +148,8 @@ def _head(table: Table, options: Options) -> list[str]:
 
 def _cells(outcome: Outcome, column: str) -> tuple[str, str, str]:
     paper, difference = outcome.row.paper[column], outcome.difference(column)
-    if outcome.status != DONE:
-        measured = "-" if outcome.status == HIDDEN else outcome.status
+    if outcome.status not in (DONE, HIDDEN):
+        measured = outcome.status
     else:
         value = outcome.measured[column]
         measured = "-" if value is None else f"{value:.1f}"

@@ -20,7 +20,7 @@ from rvos_edu.engine.train import train
 from rvos_edu.errors import ConfigError, RVOSError
 from rvos_edu.files import atomic_write
 from rvos_edu.presets import load_config
-from rvos_edu.tables.paper import Row, Table
+from rvos_edu.tables.paper import COLUMNS, Row, Table
 from rvos_edu.tables.plan import Options, Plan, plan
 from rvos_edu.tables.settings import compare, differing_settings, settings
 from rvos_edu.tables.stand_in import STAND_INS, stand_in
@@ -39,7 +39,7 @@ class Outcome:
         plan: what it takes.
         status: "done", "not run", "failed" or "not measured here".
         why: of a row that is not done.
-        measured: column -> percent, None where the evaluation has no such figure.
+        measured: column -> percent, None where the evaluation has no such figure (J and F of hidden masks).
         clips, expressions: how many were evaluated.
         notes: what sets its data apart from those of the paper.
     """
@@ -153,6 +153,7 @@ def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: 
             root=None if root is None else str(root),
             split=one.split,
             level=one.level if root is None else options.level,  # else the folder's own
+            align_filter=table.filtered if one.preset.startswith("r2vos-") else None,  # of a submission
             limit=options.limit,
             out=str(folder / "evaluation"),
             shuffle_frames=False,
@@ -178,8 +179,9 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
     done = Outcome(one, DONE, "", measured, clips, int(figures.get("overall.count", 0)), notes)
     if not one.hidden:
         return done
-    archive = folder / "evaluation" / SUBMISSION
-    return replace(done, status=HIDDEN, why=f"submission at {archive}, hand it in", expressions=0)
+    archive, missing = folder / "evaluation" / SUBMISSION, [c for c in measured if measured[c] is None]
+    what = "" if len(missing) == len(measured) else ", ".join(COLUMNS[c].heading for c in missing) + "; "
+    return replace(done, status=HIDDEN, why=f"{what}submission at {archive}, hand it in", expressions=0)
 
 
 def _folder(table: Table, one: Plan, options: Options) -> Path:

@@ -11,7 +11,9 @@ import pytest
 
 from rvos_edu.cli import main
 from rvos_edu.config import AnyExperiment, R2VOSExperimentConfig
+from rvos_edu.data import make_pairs
 from rvos_edu.data.moving_shapes import make
+from rvos_edu.data.r2_pairs import pairs_file, write_pairs
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.presets import load_config, to_yaml
 from rvos_edu.tables import models
@@ -284,6 +286,43 @@ def test_hidden_masks_leave_a_submission(
         assert archive.is_file() and outcomes[0].measured == {"JF": None, "J": None, "F": None}
         line = f"MTTR window 12: not measured here: submission at {archive}, hand it in"
         assert line in text(table, outcomes, options).splitlines()
+
+
+def test_r_is_measured_where_masks_are_hidden(
+    datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R needs no masks: it compares areas for sentences that fit with those for sentences that do not."""
+    table, root = find_table("r2vos-c"), datasets / "refer_youtube_vos"
+    tiny_model().save_pretrained(tmp_path / "models" / "mttr-ref-ytvos-w12")
+    preset = load_config("mttr-ref-ytvos-w12")
+    monkeypatch.setattr(models, "load_config", lambda name: replace(preset, model=tiny_config()))
+    options = real_options(tmp_path, datasets, models=tmp_path / "models")
+    write_pairs(pairs_file(root, "valid"), make_pairs(root, "valid"))
+    (root / "valid" / "Annotations").rename(tmp_path / "hidden")
+    for _ in range(2):  # made, then read
+        outcomes = reproduce(table, options, only=["MTTR Video-Swin-T"])
+        row = next(outcome for outcome in outcomes if outcome.row.name == "MTTR Video-Swin-T")
+        archive = options.out / "r2vos-c" / "MTTR-Video-Swin-T" / "evaluation" / "submission.zip"
+        facts = json.loads((archive.parent / "evaluation.json").read_text())["figures"]
+        r = facts["robust.random.r"]["mean"]
+        assert row.measured == {"JFR": None, "J": None, "F": None, "R": r}
+        assert row.difference("R") == pytest.approx(r - 5.9)
+        what = f"not measured here: J&F&R, J, F; submission at {archive}, hand it in"
+        lines = text(table, outcomes, options).splitlines()
+        assert archive.is_file() and f"MTTR Video-Swin-T: {what}" in lines
+        assert any(line.split()[:2] == ["MTTR", "Video-Swin-T"] and f"{r:.1f}" in line for line in lines)
+
+
+def test_the_filter_of_a_submission_is_that_of_the_table(engine: Engine, tmp_path: Path) -> None:
+    engine.figures = {"overall.jf": 40.0, "robust.random.r": 70.0}
+    for name in ("r2vos-c", "r2vos-ref-ytvos"):
+        reproduce(find_table(name), shapes_options(tmp_path))
+    filters = {
+        (Path(given["out"]).parts[-3], given["model"]): given["align_filter"] for given in engine.evaluated
+    }
+    assert filters["r2vos-c", "nano-mttr"] is None
+    assert filters["r2vos-c", "nano-r2vos"] is False
+    assert [f for (table, _), f in filters.items() if table == "r2vos-ref-ytvos"] == [True]
 
 
 def test_another_model_of_the_name_is_no_row(engine: Engine, datasets: Path, tmp_path: Path) -> None:
