@@ -248,6 +248,8 @@ def _made(
     if data == MOVING_SHAPES and root is None:
         return level or "full", seeds or [0]
     if data != MOVING_SHAPES or root is None or not is_moving_shapes(root):
+        if level is not None:
+            raise ConfigError(f"{root or data} has no levels (generated Moving Shapes have), got {level!r}")
         return None, seeds or [0]
     found, seed = level_and_seed(root)
     if level not in (None, found) or seeds not in (None, [seed]):

@@ -143,7 +143,8 @@ def _trained(one: Plan, options: Options) -> str:
 
 
 def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: Path) -> None:
-    root, true_only = one.root, one.data != MOVING_SHAPES and not table.data.startswith("r2-")
+    root, level = one.root, options.level if one.data == MOVING_SHAPES else None
+    true_only = one.data != MOVING_SHAPES and not table.data.startswith("r2-")
     if options.data == MOVING_SHAPES and one.data in STAND_INS:
         root = stand_in(one.data, level=one.level, root=one.root, out=options.out)
     with redirect_stdout(io.StringIO()):  # its table lies in the folder
@@ -152,7 +153,7 @@ def _evaluate(table: Table, one: Plan, options: Options, *, model: str, folder: 
             data=one.data,
             root=None if root is None else str(root),
             split=one.split,
-            level=one.level if root is None else options.level,  # else the folder's own
+            level=one.level if root is None else level,  # None: the folder's own
             align_filter=table.filtered if one.preset.startswith("r2vos-") else None,  # of a submission
             limit=options.limit,
             out=str(folder / "evaluation"),

@@ -155,6 +155,10 @@ def test_a_folder_is_called_what_it_was_made_as(
     about.unlink()
     module.run("any", root=str(easy), out=str(tmp_path / "other"), false_sentences=False)
     assert json.loads((tmp_path / "other/evaluation.json").read_text())["level"] is None
+    with pytest.raises(ConfigError, match="easy has no levels .*, got '1'"):
+        module.run("any", root=str(easy), level="1", out=str(tmp_path / "other"))
+    with pytest.raises(ConfigError, match="mevis has no levels .*, got '1'"):
+        module.run("any", data="mevis", level="1", out=str(tmp_path / "other"))
 
 
 def test_a_page_of_mttr_has_the_table_only(
