@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from rvos_edu.data.a2d_masks import frame_key, mask_file, mask_numbers, masks_folder, read_frame_masks
-from rvos_edu.data.a2d_tables import A2DVideo, read_split, videoset_file
+from rvos_edu.data.a2d_tables import A2DVideo, read_split, sentences_file, videoset_file
 from rvos_edu.data.centre_windows import AnnotatedFrame, check_frame
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.video import read_video
@@ -115,7 +115,8 @@ def _check_video(root: Path, video: A2DVideo) -> _Found:
         _check_masks(root, video, number, size, found)
     lost = [s.instance for s in video.sentences if s.instance not in found.instances]
     if lost and not found.problems:
-        found.notes += [f"instance {one} of {video.video} is in no mask: no sample of it" for one in lost]
+        where = f"{sentences_file(root)}: instance"
+        found.notes += [f"{where} {one} of {video.video} is in no mask: no sample of it" for one in lost]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from tqdm.auto import tqdm
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.dataset import no_object
 from rvos_edu.data.images import read_frame, read_mask
+from rvos_edu.data.reading import read_json
 from rvos_edu.data.refer_youtube_vos import (
-    LISTED_VALID,
+    VALID_VIDEOS,
     VideoRecord,
     expressions_file,
     hint_about_test_videos,
@@ -29,8 +31,7 @@ from rvos_edu.errors import DataError
 @dataclass(frozen=True)
 class _Facts:
     problems: list[str]
-    notes: list[str]
-    objects: int
+    objects: set[int] | None  # that some mask shows; None: no mask could be read
     late: bool
 
 
@@ -70,28 +71,42 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
                     key = f"{record.video}/{expression.id}"
                     bad[key] = no_object(root, split, key)
                     problems.append(bad[key])
+    faults, notes = _unseen(root, split, records, facts)
+    problems += faults.values()
+    bad.update(faults)
     expressions = [e for r in records for e in r.expressions]
     return SplitReport(
         split=split,
         videos=len(records),
         expressions=len(expressions),
         frames=float(np.mean([len(r.frames) for r in records])) if records else 0.0,
-        objects=float(np.mean([f.objects for f in facts])) if masked and facts else None,
+        objects=float(np.mean([len(f.objects or ()) for f in facts])) if masked and facts else None,
         late=float(np.mean([f.late for f in facts])) if masked and facts else None,
         categories=dict(sorted(Counter(e.category for e in expressions if e.category).items())),
         ceiling=None,
         problems=problems,
-        notes=[*_hint(root, split, listed, lost), *(text for f in facts for text in f.notes)],
+        notes=[*_hint(root, split, listed, lost), *notes],
         bad=bad,
     )
 
 
 def _hint(root: Path, split: str, listed: int, lost: dict[str, str]) -> list[str]:
-    """A note where test videos may be among those of valid: as many as are published, or without frames."""
+    """A note where test videos may be among those of valid: more than are scored, or some without frames."""
     hint = hint_about_test_videos(root, split)
-    if not hint or not (lost or listed == LISTED_VALID):
+    if not hint or not (lost or listed > VALID_VIDEOS):
         return []
     return [f"{expressions_file(root, split)} lists {listed} videos. {hint}"]
+
+
+def _listed(path: Path) -> dict[str, set[int]]:
+    """The objects of every video that a meta.json names."""
+    content = read_json(path)
+    try:
+        return {video: {int(n) for n in about["objects"]} for video, about in content["videos"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f'{path} must hold {{"videos": {{id: {{"objects": {{"1": ...}}}}}}}} ({error!r})'
+        ) from error
 
 
 def _check_video(
@@ -116,9 +131,33 @@ def _check_video(
         except DataError as error:
             problems.append(str(error))
     objects = set().union(*seen)
-    notes = [
-        f"object {e.object_id} of expression {record.video}/{e.id} is in no mask, training leaves it out"
-        for e in record.expressions
-        if seen and e.object_id is not None and e.object_id not in objects
-    ]
-    return _Facts(problems, notes, len(objects), bool(seen) and bool(objects - seen[0]))
+    return _Facts(problems, objects if seen else None, bool(seen) and bool(objects - seen[0]))
+
+
+def _unseen(
+    root: Path, split: str, records: Sequence[VideoRecord], facts: Sequence[_Facts]
+) -> tuple[dict[str, str], list[str]]:
+    """Expressions about objects that no mask shows, as faults by key, and as notes.
+
+    In train it is a note, unless meta.json lists the objects of the video without this one; what is evaluated
+    needs its object.
+    """
+    about = root / split / "meta.json"
+    notes: list[str] = []
+    try:
+        listed = _listed(about) if about.is_file() else {}
+    except DataError as error:
+        listed, notes = {}, [str(error)]
+    faults: dict[str, str] = {}
+    for record, found in zip(records, facts, strict=True):
+        for e in record.expressions if found.objects is not None else ():
+            if e.object_id is None or e.object_id in (found.objects or ()):
+                continue
+            key = f"{record.video}/{e.id}"
+            text = f"{expressions_file(root, split)}: object {e.object_id} of expression {key} is in no mask"
+            unknown = e.object_id not in listed.get(record.video, {e.object_id})
+            if split == "train" and not unknown:
+                notes.append(f"{text}, training leaves it out")
+            else:
+                faults[key] = f"{text}{f' and not in {about}' if unknown else ''}"
+    return faults, notes

@@ -13,7 +13,14 @@ from tqdm.auto import tqdm
 
 from rvos_edu.data.check_report import SplitReport
 from rvos_edu.data.images import read_frame
-from rvos_edu.data.mevis_dataset import MASKED, SHORTEST, MevisSplit, masks_file, read_mevis
+from rvos_edu.data.mevis_dataset import (
+    MASKED,
+    SHORTEST,
+    MevisSplit,
+    masks_file,
+    read_mevis,
+    sentences_file,
+)
 from rvos_edu.data.mevis_masks import MaskDictionary
 from rvos_edu.data.refer_youtube_vos import VideoRecord, missing_by_video, missing_files
 from rvos_edu.errors import DataError
@@ -67,13 +74,16 @@ def check_mevis(root: Path, split: str) -> SplitReport:
         categories={},
         ceiling=None,
         problems=problems,
-        notes=_notes(found, masks, bad, split),
+        notes=_notes(root, split, found, masks, bad),
         bad=bad,
     )
 
 
-def _notes(found: MevisSplit, masks: MaskDictionary | None, bad: dict[str, str], split: str) -> list[str]:
+def _notes(
+    root: Path, split: str, found: MevisSplit, masks: MaskDictionary | None, bad: dict[str, str]
+) -> list[str]:
     notes = []
+    then = "training leaves it out" if split == "train" else "it is scored against empty masks"
     for record in found.records:
         if split == "train" and len(record.frames) < SHORTEST:
             notes.append(f"video {record.video} has {len(record.frames)} frame, training leaves it out")
@@ -81,9 +91,10 @@ def _notes(found: MevisSplit, masks: MaskDictionary | None, bad: dict[str, str],
             key = f"{record.video}/{sentence.id}"
             if masks is None or {key, record.video} & bad.keys():
                 continue
+            where = sentences_file(root, split)
             referred = found.referred[record.video, sentence.id] or ()
             if not any(masks.visible(a).any() for a in referred):
-                notes.append(f"what expression {key} is about is in no mask, training leaves it out")
+                notes.append(f"{where}: what expression {key} is about is in no mask, {then}")
     return notes
 
 

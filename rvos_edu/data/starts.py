@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from rvos_edu.data.index import USE
 from rvos_edu.data.layout import Layout
 from rvos_edu.data.registry import layout_of, load
+from rvos_edu.data.registry import logger as warnings
 from rvos_edu.errors import DataError, SplitError
 
 WINDOW = 12  # frames of a training window; what is kept depends on no window
@@ -64,13 +67,24 @@ def open_splits(name: str, root: str | Path | None, *, skip_bad: bool = False) -
     return found
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No warnings of `load`: those of the first opening are the same."""
+    warnings.disabled = True
+    try:
+        yield
+    finally:
+        warnings.disabled = False
+
+
 def _open(layout: Layout, root: str | Path | None, split: str, *, skip_bad: bool) -> SplitStart:
     """Training windows of the train split, which need the masks; whole videos else."""
     window = WINDOW if layout.windowed or (split == "train" and not layout.images) else None
     built, seconds = USE.built, []
-    for _ in range(2):
+    for again in (False, True):
         started = time.perf_counter()
-        dataset = load(layout.name, split=split, root=root, window=window, skip_bad=skip_bad)
+        with _silent() if again else nullcontext():
+            dataset = load(layout.name, split=split, root=root, window=window, skip_bad=skip_bad)
         seconds.append(time.perf_counter() - started)
     return SplitStart(
         split=split,

@@ -79,8 +79,8 @@ class OutputScore:
     Args:
         clip, video, expression_id, expression, category, query, area, pixels, mismatch: as for
             `ExpressionScore`.
-        rejected: whether the filter 1(A) empties the masks that are handed in; `area` and `pixels` are
-            those without it.
+        rejected: whether the filter 1(A) empties the masks that are handed in, None where it is off or the
+            model has none; `area` and `pixels` are those without it.
     """
 
     clip: int
@@ -92,7 +92,7 @@ class OutputScore:
     area: float
     pixels: int
     mismatch: float | None
-    rejected: bool
+    rejected: bool | None
 
 
 @dataclass(frozen=True)

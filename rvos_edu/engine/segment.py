@@ -110,10 +110,15 @@ def blanks(settings: InferenceConfig, aligned: bool | None) -> bool:
     return aligned is False and isinstance(settings, R2VOSInferenceConfig) and settings.align_filter
 
 
-def rejects(settings: InferenceConfig, mismatch: float | None) -> bool:
-    """The same from the probability that the sentence does not fit; None for models that do not say."""
-    if mismatch is None or not isinstance(settings, R2VOSInferenceConfig):
-        return False
+def rejects(settings: InferenceConfig, mismatch: float | None) -> bool | None:
+    """The same from the probability that the sentence does not fit; None where nothing asks for it.
+
+    Args:
+        settings: without the filter the result is None.
+        mismatch: None for models that do not say.
+    """
+    if mismatch is None or not isinstance(settings, R2VOSInferenceConfig) or not settings.align_filter:
+        return None
     return blanks(settings, mismatch < settings.align_threshold)
 
 

@@ -71,7 +71,7 @@ class HiddenSummary:
         count: number of expressions.
         area: mean share of the pixels that is segmented, without the filter 1(A).
         empty: share of expressions for which nothing is segmented in any frame, the same.
-        rejected: share of expressions whose masks the filter 1(A) empties; None for models without it.
+        rejected: share of expressions whose masks the filter 1(A) empties; None without the filter.
     """
 
     count: int
@@ -209,7 +209,7 @@ def summarise_group(scores: Iterable[ExpressionScore]) -> GroupSummary:
 
 def summarise_hidden(outputs: list[OutputScore]) -> EvaluationResult:
     """All figures of a split whose truth is hidden, but those of false pairs."""
-    judges = any(s.mismatch is not None for s in outputs)
+    judged = [s.rejected for s in outputs if s.rejected is not None]
     return EvaluationResult(
         overall=summarise_group([]),
         categories={},
@@ -223,7 +223,7 @@ def summarise_hidden(outputs: list[OutputScore]) -> EvaluationResult:
             count=len(outputs),
             area=_percent(s.area for s in outputs),
             empty=_percent(s.area == 0 for s in outputs),
-            rejected=_percent(s.rejected for s in outputs) if judges else None,
+            rejected=_percent(judged) if judged else None,
         ),
         outputs=outputs,
     )

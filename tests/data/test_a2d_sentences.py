@@ -479,7 +479,8 @@ def test_missing_folders(root: Path) -> None:
 def test_an_instance_that_is_never_there(root: Path) -> None:
     sentence(f"{TRAIN},9,the ghost")(root)
     report = check("a2d-sentences", root)
-    assert report.ok and f"train: instance 9 of {TRAIN} is in no mask: no sample of it" in report.notes
+    where = f"train: {root / 'text_annotations/a2d_annotation.txt'}: instance 9 of {TRAIN}"
+    assert report.ok and f"{where} is in no mask: no sample of it" in report.notes
     assert len(train(root)) == 6
 
 

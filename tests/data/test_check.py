@@ -11,10 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from rvos_edu.data import VideoDataset, check
+from rvos_edu.data import VideoDataset, check, load
 from rvos_edu.data.mask_grid import mask_grid_score
+from rvos_edu.data.palette import write_ids
+from rvos_edu.data.refer_youtube_vos import expressions_file
 from rvos_edu.errors import DataError
-from tests.fixtures import LONG, SHORT, TEST, edit_expressions, write_mask
+from tests.fixtures import LONG, SHORT, SIZES, TEST, VALID, edit_expressions, write_mask
 
 
 def test_counts_of_a_good_dataset(tree: Path) -> None:
@@ -25,7 +27,8 @@ def test_counts_of_a_good_dataset(tree: Path) -> None:
     assert (train.objects, train.late, train.categories) == (1.5, 0.0, {"motion": 1, "place": 1})
     assert (valid.videos, valid.expressions, valid.objects, valid.ceiling) == (1, 2, None, None)
     assert report.notes == [
-        "train: object 3 of expression 0a0a0a0a0a/10 is in no mask, training leaves it out",
+        f"train: {expressions_file(tree, 'train')}: object 3 of expression {LONG}/10 is in no mask, "
+        "training leaves it out",
         "train: found 2 videos and 4 expressions, the published split has 3471 and 12913",
         "valid: found 1 videos and 2 expressions, the published split has 202 and 834",
     ]
@@ -113,7 +116,7 @@ def test_what_is_missing_is_said_once_per_video(tree: Path) -> None:
 
 
 def test_the_published_valid_list_has_a_hint_about_test_videos(tree: Path) -> None:
-    """507 videos are listed: 202 of valid, 305 of test."""
+    """507 videos are listed: 202 of valid, 305 of test; a mirror may have lost some."""
     hint = "valid: {} lists {} videos. The published valid JSON also lists the test videos: put"
     path = tree / "meta_expressions/valid/meta_expressions.json"
     edit_expressions(tree, "valid", lambda videos: videos.pop(TEST))
@@ -129,13 +132,44 @@ def test_the_published_valid_list_has_a_hint_about_test_videos(tree: Path) -> No
 
         edit_expressions(tree, "valid", change)
 
-    add(506)
+    add(202)
     assert not [n for n in check("refer-youtube-vos", tree).notes if "also lists" in n]
-    add(507)
-    report = check("refer-youtube-vos", tree)
-    assert report.ok and [n for n in report.notes if n.startswith(hint.format(path, 507))]
+    for count in (203, 507):
+        add(count)
+        report = check("refer-youtube-vos", tree)
+        assert report.ok and [n for n in report.notes if n.startswith(hint.format(path, count))]
     (path.with_name("ids.txt")).write_text(name)
     assert not [n for n in check("refer-youtube-vos", tree).notes if "also lists" in n]
+
+
+def test_ids_that_name_no_object(tree: Path) -> None:
+    """An object of train may be in no mask, one that meta.json does not know or that is evaluated may not."""
+    where = expressions_file(tree, "train")
+    note = f"train: {where}: object 3 of expression {LONG}/10 is in no mask, training leaves it out"
+    meta = tree / "train/meta.json"
+    for objects, ok in (({"1": {}, "2": {}, "3": {}}, True), ({"1": {}, "2": {}}, False)):
+        meta.write_text(json.dumps({"videos": {LONG: {"objects": objects}}}))
+        report = check("refer-youtube-vos", tree)
+        assert (report.ok, note in report.notes) == (ok, ok)
+    wrong = f"{where}: object 3 of expression {LONG}/10 is in no mask and not in {meta}"
+    assert report.splits[0].problems == [wrong] and report.splits[0].bad == {f"{LONG}/10": wrong}
+    assert len(load("refer-youtube-vos", root=tree, split="train", skip_bad=True)) == 3
+    meta.write_text('{"videos": {"')
+    report = check("refer-youtube-vos", tree)
+    assert report.ok and note in report.notes and any(f"{meta} cannot be read" in n for n in report.notes)
+    meta.write_text('{"videos": [1]}')
+    assert any(f'{meta} must hold {{"videos"' in n for n in check("refer-youtube-vos", tree).notes)
+
+    def name_objects(videos: dict) -> None:
+        videos[VALID]["expressions"] = {k: {"exp": "x", "obj_id": k} for k in ("1", "9")}
+
+    path = edit_expressions(tree, "valid", name_objects)
+    folder = tree / "valid/Annotations" / VALID
+    folder.mkdir(parents=True)
+    for image in (tree / "valid/JPEGImages" / VALID).iterdir():
+        write_ids(folder / f"{image.stem}.png", np.ones(SIZES[VALID], np.uint8))
+    report = check("refer-youtube-vos", tree)
+    assert report.splits[1].problems == [f"{path}: object 9 of expression {VALID}/9 is in no mask"]
 
 
 @pytest.mark.parametrize("name", ["moving-shapes", "refer-youtube-vos"])

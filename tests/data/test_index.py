@@ -11,6 +11,7 @@ import pytest
 
 from rvos_edu.data import check, load
 from rvos_edu.data.index import kept, look_anew, tree_stamps
+from rvos_edu.data.refer_youtube_vos import expressions_file
 from tests.data.jhmdb_tree import PLAIN, write_jhmdb
 from tests.fixtures import LONG, SHORT, edit_expressions, write_mask
 
@@ -70,7 +71,8 @@ def test_masks_that_are_overwritten_in_place(tree: Path) -> None:
     for name in ("00000", "00005"):
         write_mask(tree, SHORT, name, [])
     assert windows() == before
-    note = f"train: object 1 of expression {SHORT}/0 is in no mask, training leaves it out"
+    where = f"{expressions_file(tree, 'train')}: object 1 of expression {SHORT}/0"
+    note = f"train: {where} is in no mask, training leaves it out"
     assert note not in check(NAME, tree, anew=False).notes and windows() == before
     assert note in check(NAME, tree).notes
     assert windows() == [item for item in before if item != (SHORT, "0")]

@@ -16,6 +16,7 @@ from PIL import Image
 
 import rvos_edu.data.mevis_masks as mevis_masks
 from rvos_edu.data import check, load
+from rvos_edu.data.mevis_dataset import sentences_file
 from rvos_edu.data.mevis_masks import MaskDictionary
 from rvos_edu.errors import DataError
 from tests.data.mevis_tree import (
@@ -119,7 +120,8 @@ def test_check_counts(tree: Path) -> None:
     assert train.late == 0.5 and valid_u.late == 0.0
     assert (valid.videos, valid.expressions, valid.objects) == (1, 2, None)
     assert report.notes[:2] == [
-        f"train: what expression {BIRDS}/2 is about is in no mask, training leaves it out",
+        f"train: {sentences_file(tree, 'train')}: what expression {BIRDS}/2 is about is in no mask, "
+        "training leaves it out",
         f"train: video {STILL} has 1 frame, training leaves it out",
     ]
     assert "train: found 2 videos and 4 expressions, the published split has 1662 and 23051" in report.notes

@@ -112,11 +112,11 @@ def test_the_filter_empties_masks_where_the_settings_want_it(
     found = stored(tmp_path / "s.zip")
     assert found["Annotations/moving/0/00000.png"].any()
     assert found["Annotations/moving/1/00000.png"].any() != emptied
-    assert (first.rejected, second.rejected) == (False, emptied)
+    assert (first.rejected, second.rejected) == ((False, emptied) if on else (None, None))
     assert second.area == pytest.approx(16 / 512)  # without the filter
     assert second.mismatch == pytest.approx(1 / (1 + np.exp(-3)))
     hidden = summarise_hidden([first, second]).hidden
-    assert hidden is not None and hidden.rejected == (50.0 if emptied else 0.0)
+    assert hidden is not None and hidden.rejected == ((50.0 if emptied else 0.0) if on else None)
 
 
 def test_one_video_and_few_predictions_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +307,9 @@ def test_the_submission_is_filtered_by_1a_unless_told_otherwise(
         report = run("m", **options, align_threshold=0.0, align_filter=wanted)
         found = stored(command / "out" / "submission.zip").values()
         pixels[wanted] = sum(int((image > 0).sum()) for image in found)
-        assert report.results[0].figures()["hidden.rejected"] == (100 if wanted is None else 0)
+        assert report.results[0].figures().get("hidden.rejected") == (100 if wanted is None else None)
+        assert ("Written without the filter 1(A)" in report.table()) == (wanted is False)
+        assert ("outputs that 1(A) empties" in report.table()) == (wanted is None)
         assert sum(score.pixels for score in report.results[0].outputs) > 0
     assert pixels == {None: 0, False: sum(score.pixels for score in report.results[0].outputs)}
     assert config.inference.align_filter and config.inference.align_threshold == 0.5  # the preset stays
