@@ -64,13 +64,6 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
         problems += about.problems
         if about.problems:
             bad.setdefault(record.video, about.problems[0])
-    if split == "train":
-        for record in records:
-            for expression in record.expressions:
-                if expression.object_id is None:
-                    key = f"{record.video}/{expression.id}"
-                    bad[key] = no_object(root, split, key)
-                    problems.append(bad[key])
     faults, notes = _unseen(root, split, records, facts)
     problems += faults.values()
     bad.update(faults)
@@ -137,10 +130,10 @@ def _check_video(
 def _unseen(
     root: Path, split: str, records: Sequence[VideoRecord], facts: Sequence[_Facts]
 ) -> tuple[dict[str, str], list[str]]:
-    """Expressions about objects that no mask shows, as faults by key, and as notes.
+    """Expressions without an object, and about objects that no mask shows: as faults by key, and as notes.
 
-    In train it is a note, unless meta.json lists the objects of the video without this one; what is evaluated
-    needs its object.
+    The latter is a note in train, unless meta.json lists the objects of the video without this one; what is
+    evaluated needs its object.
     """
     about = root / split / "meta.json"
     notes: list[str] = []
@@ -150,10 +143,12 @@ def _unseen(
         listed, notes = {}, [str(error)]
     faults: dict[str, str] = {}
     for record, found in zip(records, facts, strict=True):
-        for e in record.expressions if found.objects is not None else ():
-            if e.object_id is None or e.object_id in (found.objects or ()):
-                continue
+        for e in record.expressions:
             key = f"{record.video}/{e.id}"
+            if e.object_id is None and split == "train":
+                faults[key] = no_object(root, split, key)
+            if e.object_id is None or found.objects is None or e.object_id in found.objects:
+                continue
             text = f"{expressions_file(root, split)}: object {e.object_id} of expression {key} is in no mask"
             unknown = e.object_id not in listed.get(record.video, {e.object_id})
             if split == "train" and not unknown:

@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rvos_edu.config import AnyExperiment
-from rvos_edu.data import ClipDataset, PairDataset, layout_of, load
+from rvos_edu.data import ClipDataset, PairDataset
 from rvos_edu.data.centre_windows import CentreWindows
 from rvos_edu.data.coco_truth import coco_ground_truth
-from rvos_edu.data.moving_shapes.truth import is_moving_shapes, level_and_seed
 from rvos_edu.data.ref_davis import REF_DAVIS17
 from rvos_edu.data.refer_youtube_vos_layout import MOVING_SHAPES
 from rvos_edu.data.submission_format import FORMATS
 from rvos_edu.engine.davis_protocol import add_davis
 from rvos_edu.engine.evaluate_split import QuickScore, evaluate, quick_score
+from rvos_edu.engine.evaluation_data import check_asked, level_and_seeds, open_split
 from rvos_edu.engine.evaluation_notes import add_notes, notes_of
 from rvos_edu.engine.evaluation_page import write_page
-from rvos_edu.engine.evaluation_report import EvaluationReport, write_report
+from rvos_edu.engine.evaluation_report import EvaluationReport, alignment_of, write_report
 from rvos_edu.engine.hidden_report import SUBMISSION
 from rvos_edu.engine.inference import load_model
 from rvos_edu.engine.outputs import check_replaceable, result_dir
@@ -71,11 +71,11 @@ def run(
     Raises:
         DataError, CheckpointError, ConfigError: if something is missing or damaged.
     """
-    _check(seeds, limit=limit, batch_size=batch_size, generated=data == MOVING_SHAPES and root is None)
+    check_asked(seeds, limit=limit, batch_size=batch_size, generated=data == MOVING_SHAPES and root is None)
     folder = check_replaceable(out or f"runs/evaluate-{Path(model).name}-{data}-{split}", marker=MARKER)
-    level, seeds = _made(data, root, level, seeds)
+    level, seeds = level_and_seeds(data, root, level, seeds)
     network, config = _settled(model, align_threshold, align_filter)
-    datasets = {s: _load(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds}
+    datasets = {s: open_split(data, split, root, level, s, config, skip_bad=skip_bad) for s in seeds}
     how = _How(
         network, config, name=str(model), data=data, split=split, level=level,
         limit=limit, batch_size=batch_size,
@@ -173,6 +173,7 @@ class _How:
             clips=[len({score.clip for score in result.true_scores}) for result in results],
             results=results,
             seconds=time.monotonic() - started,
+            alignment=alignment_of(self.config.inference),
             skipped=sum(data.skipped for data in used),
         )
         return report, used
@@ -239,61 +240,3 @@ def _settled(name: str, threshold: float | None, wanted: bool | None) -> tuple[V
     config = deepcopy(config)
     settle_alignment(model, config.inference, threshold=threshold, wanted=wanted)
     return model, config
-
-
-def _made(
-    data: str, root: str | None, level: str | None, seeds: list[int] | None
-) -> tuple[str | None, list[int]]:
-    """Level and seeds of Moving Shapes: those of the folder, if there is one and it says so."""
-    if data == MOVING_SHAPES and root is None:
-        return level or "full", seeds or [0]
-    if data != MOVING_SHAPES or root is None or not is_moving_shapes(root):
-        if level is not None:
-            raise ConfigError(f"{root or data} has no levels (generated Moving Shapes have), got {level!r}")
-        return None, seeds or [0]
-    found, seed = level_and_seed(root)
-    if level not in (None, found) or seeds not in (None, [seed]):
-        asked = [f"level {level}"] * (level is not None) + [f"seeds {seeds}"] * (seeds is not None)
-        raise ConfigError(
-            f"{root} was made with level {found} and seed {seed} (moving_shapes.json), asked for: "
-            f"{', '.join(asked)}; leave level and seeds out, or the root"
-        )
-    return found, [seed]
-
-
-def _load(
-    data: str,
-    split: str,
-    root: str | None,
-    level: str | None,
-    seed: int,
-    config: AnyExperiment,
-    *,
-    skip_bad: bool,
-) -> ClipDataset:
-    """The split: whole videos, or the model's windows where single frames are annotated.
-
-    Other seeds of Moving Shapes than the default are made without training videos.
-    """
-    train_videos = None if seed == 0 or split == "train" else 0
-    window = config.data.window if layout_of(data).windowed else None
-    return load(
-        data,
-        split=split,
-        root=root,
-        level=level or "full",
-        seed=seed,
-        train_videos=train_videos,
-        window=window,
-        skip_bad=skip_bad,
-    )
-
-
-def _check(seeds: list[int] | None, *, generated: bool, **counts: int | None) -> None:
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ConfigError(f"{name} must be at least 1, got {count}")
-    if seeds is not None and len(seeds) > 1 and not generated:
-        raise ConfigError(f"several seeds need moving-shapes without a root, got {seeds}")
-    if seeds is not None and min(seeds, default=0) < 0:
-        raise ConfigError(f"seeds must be 0 or more, got {seeds}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rvos_edu.config import InferenceConfig, R2VOSInferenceConfig
 from rvos_edu.data import layout_of
 from rvos_edu.engine.davis_table import EXPLAINED, davis_lines, davis_table
 from rvos_edu.engine.hidden_report import (
@@ -68,6 +70,7 @@ class EvaluationReport:
         model, data, split: as asked for; `level` is None for data without levels.
         clips: number of clips per seed.
         seconds: wall time.
+        alignment: of `alignment_of`; None for models that do not judge sentences.
         skipped: number of faulty entries that were left out, over all seeds.
     """
 
@@ -79,6 +82,7 @@ class EvaluationReport:
     clips: list[int]
     results: list[EvaluationResult]
     seconds: float
+    alignment: Mapping[str, float | bool] | None = None
     skipped: int = 0
 
     @property
@@ -117,6 +121,13 @@ class EvaluationReport:
         return format_table(self)
 
 
+def alignment_of(inference: InferenceConfig) -> dict[str, float | bool] | None:
+    """From which probability on 1(A) rejects a sentence, and whether submission and DAVIS are filtered."""
+    if not isinstance(inference, R2VOSInferenceConfig):
+        return None
+    return {"threshold": inference.align_threshold, "filter": inference.align_filter}
+
+
 def write_report(folder: Path, report: EvaluationReport) -> None:
     """Write `table.txt`, `evaluation.json`, `expressions.jsonl`; of false sentences `false_pairs.jsonl`."""
     (folder / "table.txt").write_text(report.table(), encoding="utf-8")
@@ -128,6 +139,7 @@ def write_report(folder: Path, report: EvaluationReport) -> None:
         "seeds": report.seeds,
         "clips": report.clips,
         "skipped": report.skipped,
+        "alignment": report.alignment,
         "seconds": round(report.seconds, 1),
         "unit": "percent",
         "figures": {name: asdict(value) for name, value in report.spread().items()},
@@ -193,7 +205,7 @@ def sentences(report: EvaluationReport) -> list[str]:
     hidden: whether the submission can be handed in.
     """
     if report.hidden:
-        return submission_sentences(report.results[0])
+        return [*submission_sentences(report.results[0]), *_alignment_sentences(report)]
     spread, several = report.spread(), len(report.results) > 1
     lines = []
     for sentence in SENTENCES:
@@ -204,7 +216,17 @@ def sentences(report: EvaluationReport) -> list[str]:
             for key in keys:
                 sentence = sentence.replace(f"[{key}]", _show(spread[key], several=several))
             lines.append(sentence)
-    return lines
+    return [*lines, *_alignment_sentences(report)]
+
+
+def _alignment_sentences(report: EvaluationReport) -> list[str]:
+    about = report.alignment
+    if about is None:
+        return []
+    where = "; switched off: submission and DAVIS figures are not filtered"
+    if about["filter"]:
+        where = "; the submission is filtered" if report.hidden else ""
+    return [f"1(A) rejects a sentence from a probability of {about['threshold']:g} on{where}"]
 
 
 def _show(value: Spread, *, several: bool) -> str:

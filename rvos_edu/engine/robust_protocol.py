@@ -14,6 +14,7 @@ from rvos_edu.data.r2_pairs import KINDS, pairs_file
 from rvos_edu.engine.inference import clip_batches, evenly, predict
 from rvos_edu.engine.robust import FalsePairScore, align_threshold, summarise_robustness
 from rvos_edu.engine.summary import EvaluationResult
+from rvos_edu.errors import DataError
 from rvos_edu.models import VideoModel
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def false_pairs_of(
         skip_bad: leave out faulty entries of the lists of pairs, too, and say how many.
 
     Raises:
-        DataError: if pairs are wanted, but nobody has made them, or they are damaged.
+        DataError: if pairs are wanted, but nobody has made them, they are damaged, or none is left.
     """
     known = is_moving_shapes(dataset.root)
     if wanted is None:
@@ -46,9 +47,14 @@ def false_pairs_of(
     if skip_bad and (bad := faulty_pairs(dataset.root, dataset.split, skip=skip)):
         first = next(iter(bad.values()))
         logger.warning("false sentences: faulty pairs left out: %d; the first: %s", len(bad), first)
-        skip |= bad.keys()
+        skip = skip | frozenset(bad)
     kinds = KINDS if known else KINDS[:1]
-    return [load_pairs(dataset.root, dataset.split, kind=kind, skip=skip) for kind in kinds]
+    found = [load_pairs(dataset.root, dataset.split, kind=kind, skip=skip) for kind in kinds]
+    for pairs in found:
+        if not pairs.pairs.pairs:
+            path = pairs_file(dataset.root, dataset.split, kind=pairs.pairs.kind)
+            raise DataError(f"{path}: every pair is about something faulty, no false sentence is left to ask")
+    return found
 
 
 def add_false_pairs(

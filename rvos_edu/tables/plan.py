@@ -28,6 +28,7 @@ DATA = (MOVING_SHAPES, REAL)
 STEPS = 400  # of a nano model: J&F rises within them
 # What the processes of a preset have together in one step; a table is one process.
 TOGETHER = {"mttr-a2d": 6, "mttr-ref-ytvos-w12": 4, "mttr-ref-ytvos-w8": 8, "r2vos-ref-ytvos": 8}
+_SERVER = "; the masks of {split} are not public: a submission will be written, its server has them"
 # A short training on an easy level; its newest weights are evaluated.
 NANO: Mapping[str, Any] = {"data.train_videos": None, "optimizer.warmup_steps": 20, "train.evaluate_every": 0}
 
@@ -179,11 +180,11 @@ def _real(table: Table, row: Row, full: Plan, options: Options) -> Plan:
         model = _model(row, key, options)
         there = replace(there, model=model)
         folder = _folder(data, options.root)
-        hidden = _check_scorable(table, folder, model)
+        there = replace(there, root=folder, hidden=_hidden(table, folder))
         config = None if model else _trainable(_configured(row.preset, row.set), row.preset, options)
     except DataError as error:
-        return replace(there, why=str(error))
-    return replace(there, root=folder, config=config, hidden=hidden)
+        return replace(there, why=f"{error}{_SERVER.format(split=table.split) if there.hidden else ''}")
+    return replace(there, config=config)
 
 
 def _model(row: Row, key: str, options: Options) -> str | None:
@@ -216,24 +217,16 @@ def _folder(data: str, root: Path) -> Path:
     return found[0]
 
 
-def _check_scorable(table: Table, folder: Path, model: str | None) -> bool:
+def _hidden(table: Table, folder: Path) -> bool:
     """Whether J and F are left to a server, because the masks are missing.
 
     Raises:
-        DataError: if there is no model to make it with, or false sentences are missing.
+        DataError: if false sentences are missing.
     """
-    if table.data not in (REFER_YOUTUBE_VOS, R2_YOUTUBE_VOS):
-        return False
     if table.data == R2_YOUTUBE_VOS and not pairs_file(folder, table.split, kind="random", seed=0).is_file():
         raise DataError("needs sentences that do not fit: data_scripts/make_r2_youtube_vos.py makes them")
-    hidden = not (folder / table.split / "Annotations").is_dir()
-    if hidden and model is None:
-        raise DataError(
-            f"the masks of its {table.split} split are not public: the competition's server scores what "
-            f"`rvos-edu evaluate --model MODEL --data {REFER_YOUTUBE_VOS} --root {folder} --split "
-            f"{table.split}` writes"
-        )
-    return hidden
+    known = table.data in (REFER_YOUTUBE_VOS, R2_YOUTUBE_VOS)
+    return known and not (folder / table.split / "Annotations").is_dir()
 
 
 def _trainable(config: AnyExperiment, preset: str, options: Options) -> AnyExperiment:

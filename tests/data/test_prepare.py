@@ -18,6 +18,7 @@ from rvos_edu.data import prepare as prepare_module
 from rvos_edu.data.layout import Source
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.data.prepare import prepare
+from rvos_edu.data.r2_pairs import pairs_file
 from rvos_edu.data.registry import LAYOUTS
 from rvos_edu.errors import DataError
 from tests.data.a2d_tree import write_a2d
@@ -211,11 +212,19 @@ def test_script_of_r2_youtube_vos(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert script.main(["--root", str(root)]) == 0 and "made before" in capsys.readouterr().out
     sentences = root / "meta_expressions" / "valid" / "meta_expressions.json"
     content = json.loads(sentences.read_text())
+    pairs = pairs_file(root, "valid")
+    before = pairs.read_bytes()
+    frame = next((root / "valid/JPEGImages").glob("*/*.jpg"))
+    elsewhere = frame.rename(tmp_path / frame.name)  # no fault of the pairs
+    assert script.main(["--root", str(root)]) == 1 and "made before" in capsys.readouterr().out
+    assert pairs.read_bytes() == before
+    elsewhere.rename(frame)
     del content["videos"][min(content["videos"])]  # one turned out to belong to the test split
     sentences.write_text(json.dumps(content))
     assert script.main(["--root", str(root)]) == 0
     assert "make the pairs anew with data_scripts/make_r2" in (said := capsys.readouterr().out)
-    assert "Made anew; written: " in said and "0 problems" in said
+    assert f"Made anew, the former ones are kept as {pairs}.old; written: " in said and "0 problems" in said
+    assert Path(f"{pairs}.old").read_bytes() == before != pairs.read_bytes()
 
 
 # -------------------------------------------------------------------------------------------- command line

@@ -11,6 +11,7 @@ import pytest
 from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data.moving_shapes import make
 from rvos_edu.engine import evaluate as module
+from rvos_edu.engine.evaluation_data import level_and_seeds
 from rvos_edu.engine.robust import FalsePairScore
 from rvos_edu.engine.robust_page import roc_figure, telling_pairs, threshold_figure
 from rvos_edu.engine.robust_table import robust_lines, robust_table
@@ -157,6 +158,8 @@ def test_a_folder_is_called_what_it_was_made_as(
     assert json.loads((tmp_path / "other/evaluation.json").read_text())["level"] is None
     with pytest.raises(ConfigError, match="easy has no levels .*, got '1'"):
         module.run("any", root=str(easy), level="1", out=str(tmp_path / "other"))
+    assert level_and_seeds("moving-shapes-images", None, "1", [5]) == ("1", [5])
+    assert level_and_seeds("moving-shapes", None, None, None) == ("full", [0])
     with pytest.raises(ConfigError, match="mevis has no levels .*, got '1'"):
         module.run("any", data="mevis", level="1", out=str(tmp_path / "other"))
 

@@ -308,7 +308,10 @@ def test_the_submission_is_filtered_by_1a_unless_told_otherwise(
         found = stored(command / "out" / "submission.zip").values()
         pixels[wanted] = sum(int((image > 0).sum()) for image in found)
         assert report.results[0].figures().get("hidden.rejected") == (100 if wanted is None else None)
-        assert ("Written without the filter 1(A)" in report.table()) == (wanted is False)
+        told = {None: "the submission is filtered", False: "switched off"}[wanted]
+        assert f"1(A) rejects a sentence from a probability of 0 on; {told}" in report.table()
+        about = json.loads((command / "out" / "evaluation.json").read_text())["alignment"]
+        assert about == {"threshold": 0.0, "filter": wanted is None}
         assert ("outputs that 1(A) empties" in report.table()) == (wanted is None)
         assert sum(score.pixels for score in report.results[0].outputs) > 0
     assert pixels == {None: 0, False: sum(score.pixels for score in report.results[0].outputs)}
@@ -328,6 +331,10 @@ def test_moving_shapes_without_its_masks_has_proven_pairs_and_no_server(
     data = VideoDataset(root, split="test")
     assert [pairs.pairs.kind for pairs in false_pairs_of(data, hidden=True)] == ["random", "hard"]
     assert false_pairs_of(data, wanted=False, hidden=True) == []
+    data.left_out = frozenset({data.clips[0].video})
+    with pytest.raises(DataError, match=r"r2_pairs\.json: every pair is about something faulty, no false"):
+        false_pairs_of(data)
+    data.left_out = frozenset()
     with pytest.raises(DataError, match="r2-youtube-vos has false sentences only"):
         module.truth_is_hidden(false_pairs_of(data)[0])
     monkeypatch.setattr(module, "load_model", lambda name: (tiny_model(), SMALL))
