@@ -79,9 +79,15 @@ def write_smaller(
     assert isinstance(dataset, VideoDataset | Mevis)
     if not dataset.clips:
         raise DataError(f"{root} holds nothing to train on; faulty entries left out: {dataset.skipped}")
-    resize = ResizeStored(short_side, max_side)
     _claim(out, {"name": name, "root": str(root.resolve()), "sides": [short_side, max_side]})
     _link(root, out)
+    _write_train(dataset, out, ResizeStored(short_side, max_side), workers)
+    return out
+
+
+def _write_train(dataset: VideoDataset | Mevis, out: Path, resize: ResizeStored, workers: int | None) -> None:
+    """Masks, frames and sentences, in this order."""
+    root = dataset.root
     if isinstance(dataset, Mevis):
         write_run_lengths(dataset, masks_file(out, SPLIT), resize, workers)
         sentences = sentences_file("", SPLIT)
@@ -94,7 +100,6 @@ def write_smaller(
     job = partial(_write_frames, root / SPLIT, out / SPLIT / "JPEGImages", resize)
     _write_videos(job, dataset.records, out / SPLIT / "JPEGImages", workers)
     _write_sentences(root / sentences, out / sentences, dataset.records)
-    return out
 
 
 def _check(name: str, root: Path, out: Path, *, short_side: int, max_side: int, workers: int | None) -> None:

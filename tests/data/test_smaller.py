@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
-import logging
 import random
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pycocotools import mask as coco
 
 import rvos_edu.data.smaller as smaller_module
 from rvos_edu.cli import main
@@ -24,13 +18,13 @@ from rvos_edu.config import DataConfig
 from rvos_edu.data import check, layout_of, load, train_transform
 from rvos_edu.data.images import image_size
 from rvos_edu.data.moving_shapes import make
-from rvos_edu.data.palette import write_ids
-from rvos_edu.data.refer_youtube_vos import VideoRecord, expressions_file
+from rvos_edu.data.refer_youtube_vos import VideoRecord
 from rvos_edu.data.smaller import NAMES, write_smaller
 from rvos_edu.data.transforms import Resize, ResizeStored
 from rvos_edu.engine.initialise import training_clips
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.presets import load_config
+from tests.data.plain_tree import write_plain
 
 SIDES = {"short_side": 40, "max_side": 80}  # of 80 x 112
 CONFIG = DataConfig(**SIDES, flip=0.0, mask_stride=1)
@@ -48,25 +42,6 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pat
         full = export(source, folder / name)
         pairs[name] = (full, write_smaller(name, full, folder / f"{name}-40", workers=1, **SIDES))
     return pairs
-
-
-def write_plain(root: Path, videos: dict[str, tuple[int, int]]) -> Path:
-    """Refer-YouTube-VOS with two frames and two objects per video of some (H, W); noise."""
-    noise = np.random.default_rng(7)
-    sentences = {str(key): {"exp": f"object {key + 1}", "obj_id": str(key + 1)} for key in (0, 1)}
-    for video, size in videos.items():
-        for name in ("00000", "00005"):
-            frame = root / "train" / "JPEGImages" / video / f"{name}.jpg"
-            frame.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(noise.integers(256, size=(*size, 3), dtype=np.uint8)).save(frame)
-            mask = root / "train" / "Annotations" / video / f"{name}.png"
-            mask.parent.mkdir(parents=True, exist_ok=True)
-            write_ids(mask, noise.integers(3, size=size, dtype=np.uint8))
-    file = expressions_file(root, "train")
-    file.parent.mkdir(parents=True)
-    about = {video: {"frames": ["00000", "00005"], "expressions": sentences} for video in videos}
-    file.write_text(json.dumps({"videos": about}))
-    return root
 
 
 def as_jpeg(frame: torch.Tensor) -> torch.Tensor:
@@ -190,6 +165,9 @@ def test_figures_on_the_copy_say_so_and_training_does_not_enlarge(
     asked = replace(config.data, name=NAMES[0], root=str(less), short_side=41, max_side=80)
     with pytest.raises(ConfigError, match=r"are 41, 80, but .* holds frames at 40, 80: ask for no more"):
         training_clips(replace(config, data=asked))
+    davis = {"name": "ref-davis17", "root": str(roots["ref-davis17"][1]), "train_split": "valid"}
+    whole, _ = training_clips(replace(config, data=replace(asked, **davis, train_videos=None)))
+    assert whole[0][0].size == Resize(41, 80).size(80, 112)
     clips, items = training_clips(replace(config, data=replace(asked, short_side=40, train_videos=None)))
     assert len(items) == len(clips) and clips[0][0].size == (40, 56)
     (less / "smaller.json").write_text("[]")
@@ -216,138 +194,5 @@ def test_training_does_not_resample_the_copy(
     assert one.size == two.size == stored and one.target is not None and two.target is not None
     assert torch.equal(one.target.masks, two.target.masks)
     assert torch.equal(as_jpeg(one.frames[1]), two.frames[1])
-    evaluated = training_clips(replace(config, data=replace(asked, root=str(less), short_side=300)))
-    assert evaluated[0][0][0].size == Resize(300, 640).size(*stored)
-
-
-def mask_of_another_size(root: Path) -> str:
-    write_ids(root / "train/Annotations/b/00005.png", np.ones((160, 224), np.uint8))
-    return r"00005\.png is 160x224 \(height x width\), its frame is 80x112"
-
-
-def frame_of_another_size(root: Path) -> str:
-    Image.new("RGB", (224, 160)).save(root / "train/JPEGImages/b/00005.jpg")
-    return r"00005\.jpg is 160x224 \(height x width\), 00000\.jpg of the same video is 80x112"
-
-
-def frame_cut_off(root: Path) -> str:
-    path = root / "train/JPEGImages/b/00005.jpg"
-    path.write_bytes(path.read_bytes()[:3000])
-    return r"00005\.jpg cannot be read as an image"
-
-
-def frame_missing(root: Path) -> str:
-    (root / "train/JPEGImages/b/00005.jpg").unlink()
-    return r"00005\.jpg is missing"
-
-
-@pytest.mark.parametrize("spoil", [mask_of_another_size, frame_of_another_size, frame_cut_off, frame_missing])
-def test_a_faulty_video(
-    spoil: Callable[[Path], str], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The copy stops there, and goes on without it; the copy passes its check, the original stays as it was."""
-    full = write_plain(tmp_path / "full", {"a": (80, 112), "b": (80, 112)})
-    ids = expressions_file(full, "train").with_name("ids.txt")
-    ids.write_text("a\nb\n")
-    sentences = expressions_file(full, "train").read_text()
-    message = spoil(full)
-    with pytest.raises(DataError, match=message):
-        write_smaller(NAMES[0], full, tmp_path / "out", workers=1, **SIDES)
-    assert not expressions_file(tmp_path / "out", "train").exists()
-    sides = ["--short-side", "40", "--max-side", "80", "--workers", "1", "--skip-bad"]
-    line = ["data", "smaller", NAMES[0], "--root", str(full), "--out", str(tmp_path / "out"), *sides]
-    with caplog.at_level(logging.WARNING):
-        assert main(line) == 0
-    assert caplog.text.count("faulty entries left out: 1;") == 1
-    report = check(NAMES[0], tmp_path / "out")
-    assert report.problems == [] and (report.splits[0].videos, report.splits[0].expressions) == (1, 2)
-    assert len(check(NAMES[0], full).problems) == 1
-    assert expressions_file(full, "train").read_text() == sentences and ids.read_text() == "a\nb\n"
-
-
-def test_sentences_of_the_original_are_not_written_through_an_older_link(tmp_path: Path) -> None:
-    """Earlier copies linked the folder of sentences."""
-    full = write_plain(tmp_path / "full", {"a": (80, 112), "b": (80, 112)})
-    out = write_smaller(NAMES[0], full, tmp_path / "out", workers=1, **SIDES)
-    shutil.rmtree(out / "meta_expressions")
-    (out / "meta_expressions").symlink_to(full / "meta_expressions")
-    sentences = expressions_file(full, "train").read_text()
-    frame_missing(full)
-    write_smaller(NAMES[0], full, out, workers=1, skip_bad=True, **SIDES)
-    assert expressions_file(full, "train").read_text() == sentences
-    assert list(json.loads(expressions_file(out, "train").read_text())["videos"]) == ["a"]
-
-
-def spoilt_runs(root: Path, full: Path, change: Callable[[Any], Any]) -> str:
-    """A copy of MeViS whose annotation with the lowest number is changed; that number."""
-    shutil.copytree(full, root)
-    path = root / "train" / "mask_dict.json"
-    masks = json.loads(path.read_text())
-    name = min(masks, key=int)
-    path.write_text(json.dumps({**masks, name: change(masks[name])}))
-    return name
-
-
-def enlarged(runs: list[dict[str, Any] | None]) -> list[dict[str, Any] | None]:
-    return [None if run is None else {"size": [160, 112], "counts": full_runs(160, 112)} for run in runs]
-
-
-def full_runs(height: int, width: int) -> str:
-    counts: bytes = coco.encode(np.asfortranarray(np.ones((height, width), np.uint8)))["counts"]
-    return counts.decode("ascii")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda runs: [{"counts": "0"}], "has the size None at frame number 0"),
-        (lambda runs: [{"size": [80, "x"], "counts": "0"}], r"has the size \[80, 'x'\] at frame number 0"),
-        (lambda runs: runs[:-1], r"has \d+ entries, its video \d+ frames"),
-        (enlarged, r"frame number \d+, has a mask of size \[160, 112\], its image is 80x112"),
-    ],
-)
-def test_faulty_run_lengths(
-    change: Callable[[Any], Any],
-    message: str,
-    roots: dict[str, tuple[Path, Path]],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Told before a frame is written; the sentences about them are left out on request."""
-    full, out = tmp_path / "mevis", tmp_path / "out"
-    name = spoilt_runs(full, roots["mevis"][0], change)
-    with pytest.raises(DataError, match=rf"mask_dict\.json: annotation {name},? {message}"):
-        write_smaller("mevis", full, out, workers=1, **SIDES)
-    assert not (out / "train" / "mask_dict.json").exists() and not (out / "train" / "JPEGImages").exists()
-    with caplog.at_level(logging.WARNING):
-        write_smaller("mevis", full, out, workers=1, skip_bad=True, **SIDES)
-    left = load("mevis", root=full, split="train", skip_bad=True)
-    assert left.skipped > 0 and f"faulty entries left out: {left.skipped};" in caplog.text
-    assert check("mevis", out).problems == []
-    assert len(load("mevis", root=out, split="train")) == len(left)
-    assert name not in json.loads((out / "train" / "mask_dict.json").read_text())
-
-
-@pytest.mark.parametrize("skip_bad", [False, True])
-def test_run_lengths_cut_off(skip_bad: bool, roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
-    full = tmp_path / "mevis"
-    shutil.copytree(roots["mevis"][0], full)
-    path = full / "train" / "mask_dict.json"
-    path.write_text(path.read_text()[:-50])
-    with pytest.raises(DataError, match=r"mask_dict\.json is damaged or no mask dictionary at byte"):
-        write_smaller("mevis", full, tmp_path / "out", workers=1, skip_bad=skip_bad, **SIDES)
-    assert not (tmp_path / "out").exists()
-
-
-def test_run_lengths_are_completed_when_the_original_is_mended(
-    roots: dict[str, tuple[Path, Path]], tmp_path: Path
-) -> None:
-    full, out = tmp_path / "mevis", tmp_path / "out"
-    name = spoilt_runs(full, roots["mevis"][0], lambda runs: runs[:-1])
-    write_smaller("mevis", full, out, workers=1, skip_bad=True, **SIDES)
-    shutil.copy(roots["mevis"][0] / "train" / "mask_dict.json", full / "train")
-    write_smaller("mevis", full, out, workers=1, **SIDES)
-    written, expected = (
-        json.loads((root / "train" / "mask_dict.json").read_text()) for root in (out, roots["mevis"][1])
-    )
-    assert name in written and written == expected
+    smaller, _ = training_clips(replace(config, data=replace(asked, root=str(less), short_side=300)))
+    assert smaller[0][0].size == Resize(300, 640).size(*stored)
