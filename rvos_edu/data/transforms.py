@@ -122,11 +122,11 @@ class Resize(Transform):
 class ResizeStored(Resize):
     """`Resize` of frames that were stored at `stored`: each clip gets the size that it would have got before.
 
-    `Resize` would enlarge a few of its own sizes by a pixel: 720x1282 gets 359x639, and that 360x640.
+    `Resize` would enlarge a few of its own sizes by a pixel: 720x1282 becomes 359x639, and that 360x640.
     """
 
     def stored(self, height: int, width: int) -> tuple[int, int]:
-        """(H, W) to store a frame at: what `Resize` makes of it, or as it is if much smaller."""
+        """(H, W) to store a frame at: resized, unless that enlarges it by two pixels or more."""
         size = super().size(height, width)
         return size if min(size) <= min(height, width) + 1 else (height, width)
 

@@ -144,8 +144,7 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
         ConfigError: if frames were stored smaller than they are asked for.
     """
     data = config.data
-    copied = data.root is not None and data.train_split == SPLIT
-    stored = stored_sides(Path(str(data.root))) if copied else None
+    stored = stored_sides(Path(data.root)) if data.root and data.train_split == SPLIT else None
     if stored is not None and (data.short_side > stored.short_side or data.max_side > stored.max_side):
         raise ConfigError(
             f"data.short_side, data.max_side are {data.short_side}, {data.max_side}, but {data.root} holds "
