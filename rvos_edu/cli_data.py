@@ -55,7 +55,8 @@ def store_smaller(options: argparse.Namespace) -> int:
     from rvos_edu.data.smaller import write_smaller
 
     sides = {"short_side": options.short_side, "max_side": options.max_side}
-    out = write_smaller(options.data, options.root, options.out, workers=options.workers, **sides)
+    how = {"workers": options.workers, "skip_bad": options.skip_bad}
+    out = write_smaller(options.data, options.root, options.out, **sides, **how)
     print(f"written: {out}; train with --data.root {out}")
     return 0
 
@@ -149,8 +150,9 @@ def _add_smaller(inner: argparse._SubParsersAction) -> None:
         examples=[
             "rvos-edu data smaller refer-youtube-vos --root datasets/refer_youtube_vos --out datasets/at_360",
             "rvos-edu train --config mttr-ref-ytvos-w12 --data.root datasets/at_360",
+            "rvos-edu data smaller mevis --root datasets/mevis --out datasets/mevis_360 --skip-bad",
             "",
-            "sentences and the other splits are linked: evaluation reads what it always reads",
+            "the other splits are linked: evaluation reads what it always reads",
         ],
     )
     smaller.add_argument("data", help="refer-youtube-vos, ref-davis17 or mevis")
@@ -163,6 +165,7 @@ def _add_smaller(inner: argparse._SubParsersAction) -> None:
     )
     smaller.add_argument("--max-side", type=int, default=640, help="as data.max_side (default: %(default)s)")
     smaller.add_argument("--workers", type=int, help="processes (default: one per core)")
+    smaller.add_argument("--skip-bad", action="store_true", help="leave out faulty files instead of stopping")
 
 
 def _add_submission(inner: argparse._SubParsersAction) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,23 @@ def image_size(path: str | Path) -> tuple[int, int]:
         raise DataError(f"{path} is missing") from error
     except DAMAGE as error:
         raise DataError(f"{path} cannot be read as an image: {error}") from error
+
+
+def common_size(paths: Iterable[Path]) -> tuple[int, int]:
+    """(H, W) of the frames of a video, one or more, from their headers.
+
+    Raises:
+        DataError: if one is missing, has no readable header or is of another size than the first.
+    """
+    first, *others = paths
+    size = image_size(first)
+    for path in others:
+        if (own := image_size(path)) != size:
+            raise DataError(
+                f"{path} is {own[0]}x{own[1]} (height x width), {first.name} of the same video is "
+                f"{size[0]}x{size[1]}"
+            )
+    return size
 
 
 def _read(path: str | Path, modes: tuple[str, ...], convert: str | None) -> np.ndarray:

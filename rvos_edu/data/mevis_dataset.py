@@ -163,7 +163,7 @@ class Mevis(ClipDataset):
         self._masks = MaskDictionary(masks_file(root, split)) if public else None
         if self._masks is not None:
             for record in self._found.records:
-                for annotation in self._found.annotations(record):
+                for annotation in self.annotations(record):
                     if fault := self._masks.fault(annotation, len(record.frames)):
                         raise DataError(fault)
         self._records = {record.video: record for record in self._found.records}
@@ -184,6 +184,10 @@ class Mevis(ClipDataset):
         """The videos of the split, by id."""
         return list(self._records.values())
 
+    def annotations(self, record: VideoRecord) -> list[int]:
+        """All annotations that sentences of a video are about, ascending."""
+        return self._found.annotations(record)
+
     def _clips(self) -> list[tuple[ClipKey, list[ExpressionRecord]]]:
         if self.window is None or self._masks is None:
             return [(ClipKey(r.video, 0), list(r.expressions)) for r in self.records if r.expressions]
@@ -191,7 +195,7 @@ class Mevis(ClipDataset):
         for record in self.records:
             if len(record.frames) < SHORTEST:
                 continue
-            visible = {a: self._masks.visible(a) for a in self._found.annotations(record)}
+            visible = {a: self._masks.visible(a) for a in self.annotations(record)}
             for start in window_starts(len(record.frames), self.window):
                 indices = list(window_indices(start, len(record.frames), self.window))
                 seen = {a for a, frames in visible.items() if frames[indices].any()}
@@ -236,7 +240,7 @@ class Mevis(ClipDataset):
         """Targets that share masks where sentences are about the same objects."""
         if self._masks is None:
             return [None] * len(sentences)
-        known = self._found.annotations(record)
+        known = self.annotations(record)
         masks = {a: self._masks.read(a, indices, size) for a in known}
         seen = [a for a in known if masks[a].any()]
         stacks: dict[tuple[int, ...], Tensor] = {}  # by the annotations of its instances

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -118,6 +119,23 @@ class Resize(Transform):
         )
 
 
+class ResizeStored(Resize):
+    """`Resize` of frames that were stored at `stored`: each clip gets the size that it would have got before.
+
+    `Resize` would enlarge a few of its own sizes by a pixel: 720x1282 becomes 359x639, and that 360x640.
+    """
+
+    def stored(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) to store a frame at: resized, unless that enlarges it by two pixels or more."""
+        size = super().size(height, width)
+        return size if min(size) <= min(height, width) + 1 else (height, width)
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) that a clip stored at `height` x `width` pixels gets."""
+        size = super().size(height, width)
+        return (height, width) if min(size) == min(height, width) + 1 else size
+
+
 class ReduceMasks(Transform):
     """Reduce the truth by a factor: a pixel is set where at least half of its block is.
 
@@ -161,9 +179,13 @@ def normalise_batch(batch: VideoBatch) -> VideoBatch:
     return replace(batch, frames=frames.masked_fill_(batch.padding[:, None, None], 0))
 
 
-def train_transform(data: DataConfig) -> Compose:
-    """Flip, resize; reduce the truth. Frames stay uint8, a quarter of the bytes; see `normalise_batch`."""
-    resize = Resize(data.short_side, data.max_side)
+def train_transform(data: DataConfig, *, stored: bool = False) -> Compose:
+    """Flip, resize; reduce the truth. Frames stay uint8, a quarter of the bytes; see `normalise_batch`.
+
+    Args:
+        stored: frames come from a copy that `rvos-edu data smaller` made for these sides.
+    """
+    resize = (ResizeStored if stored else Resize)(data.short_side, data.max_side)
     return Compose([RandomFlip(data.flip), resize, ReduceMasks(data.mask_stride)])
 
 
@@ -202,3 +224,10 @@ def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
 def resize_masks(masks: Tensor, size: tuple[int, int]) -> Tensor:
     """uint8 [I, T, H, W] masks or ids to `size` (H, W), the nearest pixel."""
     return F.interpolate(masks, size=size, mode="nearest-exact")
+
+
+def resize_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [H, W] ids to `size` (H, W), the nearest pixel; the same array if it has that size."""
+    if ids.shape == size:
+        return ids
+    return resize_masks(torch.from_numpy(ids.copy())[None, None], size)[0, 0].numpy()

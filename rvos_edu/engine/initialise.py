@@ -24,7 +24,7 @@ from rvos_edu.config import (
     TextEncoderConfig,
 )
 from rvos_edu.data import ClipDataset, GroupedClips, layout_of, load, train_transform
-from rvos_edu.data.stored_sides import stored_sides
+from rvos_edu.data.stored_sides import SPLIT, StoredSides, stored_sides
 from rvos_edu.errors import CheckpointError, ConfigError, DataError, RVOSError
 from rvos_edu.models import MTTR, R2VOS, VideoModel
 from rvos_edu.models.pretrained import (
@@ -144,7 +144,7 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
         ConfigError: if frames were stored smaller than they are asked for.
     """
     data = config.data
-    stored = None if data.root is None else stored_sides(Path(data.root))
+    stored = stored_sides(Path(data.root)) if data.root and data.train_split == SPLIT else None
     if stored is not None and (data.short_side > stored.short_side or data.max_side > stored.max_side):
         raise ConfigError(
             f"data.short_side, data.max_side are {data.short_side}, {data.max_side}, but {data.root} holds "
@@ -157,7 +157,7 @@ def training_clips(config: AnyExperiment) -> tuple[GroupedClips, list[int]]:
     grouped = GroupedClips(
         dataset,
         expressions_per_clip=data.expressions_per_clip,
-        transform=train_transform(data),
+        transform=train_transform(data, stored=stored == StoredSides(data.short_side, data.max_side)),
         seed=config.train.seed,
         every_expression=data.every_expression,
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
 import random
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +16,15 @@ import rvos_edu.data.smaller as smaller_module
 from rvos_edu.cli import main
 from rvos_edu.config import DataConfig
 from rvos_edu.data import check, layout_of, load, train_transform
+from rvos_edu.data.images import image_size
 from rvos_edu.data.moving_shapes import make
+from rvos_edu.data.refer_youtube_vos import VideoRecord
 from rvos_edu.data.smaller import NAMES, write_smaller
+from rvos_edu.data.transforms import Resize, ResizeStored
 from rvos_edu.engine.initialise import training_clips
 from rvos_edu.errors import ConfigError, DataError
 from rvos_edu.presets import load_config
+from tests.data.plain_tree import write_plain
 
 SIDES = {"short_side": 40, "max_side": 80}  # of 80 x 112
 CONFIG = DataConfig(**SIDES, flip=0.0, mask_stride=1)
@@ -77,10 +79,7 @@ def test_the_check_finds_nothing_and_other_splits_are_whole(
 
 def test_portrait_and_small_frames(tmp_path: Path) -> None:
     """The long side counts too; what is smaller already is copied byte by byte."""
-    frames = tmp_path / "full" / "train" / "JPEGImages"
-    for video, size in (("portrait", (300, 100)), ("small", (30, 50))):
-        (frames / video).mkdir(parents=True)
-        Image.fromarray(np.zeros((*size, 3), np.uint8)).save(frames / video / "00000.jpg")
+    frames = write_plain(tmp_path / "full", {"portrait": (300, 100), "small": (30, 50)}) / "train/JPEGImages"
     out = write_smaller(NAMES[0], tmp_path / "full", tmp_path / "out", workers=1, **SIDES)
     copied = out / "train" / "JPEGImages"
     assert Image.open(copied / "portrait" / "00000.jpg").size == (27, 80)
@@ -93,11 +92,11 @@ def test_interrupted_and_gone_on(
     full, less = roots[NAMES[0]]
     written, real = [], smaller_module._write_frames
 
-    def second_fails(source: Path, target: Path, resize: object, video: str) -> None:
+    def second_fails(source: Path, target: Path, resize: ResizeStored, record: VideoRecord) -> None:
         if len(written) == 1:
             raise KeyboardInterrupt
-        written.append(video)
-        real(source, target, resize, video)  # type: ignore[arg-type]
+        written.append(record.video)
+        real(source, target, resize, record)
 
     def one_process(job, items, **_: object) -> list[object]:
         return [job(item) for item in items]
@@ -122,7 +121,7 @@ def test_bad_input(roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
         ({"short_side": 0}, "got 0, 80 and 1 workers"),
         ({"workers": 0}, "got 40, 80 and 0 workers"),
         ({"out": full / "sub"}, "needs a folder of its own"),
-        ({"root": tmp_path / "none"}, "JPEGImages holds no videos"),
+        ({"root": tmp_path / "none"}, "none does not exist"),
         ({"out": full}, "needs a folder of its own"),
         ({"out": full.parent}, "needs a folder of its own"),
         (
@@ -134,12 +133,13 @@ def test_bad_input(roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
         given = {"name": NAMES[0], "root": full, "out": tmp_path / "out", "workers": 1, **SIDES, **asked}
         with pytest.raises(DataError, match=message):
             write_smaller(**given)  # type: ignore[arg-type]
-    broken = tmp_path / "broken" / "train" / "JPEGImages" / "v"
-    broken.mkdir(parents=True)
+    broken = write_plain(tmp_path / "broken", {"v": (80, 112)}) / "train" / "JPEGImages" / "v"
     (broken / "00000.jpg").write_bytes(b"\xff\xd8 cut off")
     with pytest.raises(DataError, match=r"00000\.jpg cannot be read as an image"):
         write_smaller(NAMES[0], tmp_path / "broken", tmp_path / "out2", workers=1)
-    assert list((tmp_path / "out2" / "train" / "JPEGImages").iterdir()) == []
+    assert list((tmp_path / "out2" / "train").rglob("*.*")) == []
+    with pytest.raises(DataError, match=r"holds nothing to train on; faulty entries left out: 1"):
+        write_smaller(NAMES[0], tmp_path / "broken", tmp_path / "out3", workers=1, skip_bad=True)
 
 
 def test_command(
@@ -165,6 +165,9 @@ def test_figures_on_the_copy_say_so_and_training_does_not_enlarge(
     asked = replace(config.data, name=NAMES[0], root=str(less), short_side=41, max_side=80)
     with pytest.raises(ConfigError, match=r"are 41, 80, but .* holds frames at 40, 80: ask for no more"):
         training_clips(replace(config, data=asked))
+    davis = {"name": "ref-davis17", "root": str(roots["ref-davis17"][1]), "train_split": "valid"}
+    whole, _ = training_clips(replace(config, data=replace(asked, **davis, train_videos=None)))
+    assert whole[0][0].size == Resize(41, 80).size(80, 112)
     clips, items = training_clips(replace(config, data=replace(asked, short_side=40, train_videos=None)))
     assert len(items) == len(clips) and clips[0][0].size == (40, 56)
     (less / "smaller.json").write_text("[]")
@@ -172,12 +175,24 @@ def test_figures_on_the_copy_say_so_and_training_does_not_enlarge(
         load(NAMES[0], root=less, split="train")
 
 
-@pytest.mark.parametrize("damaged", ["run", [7], [{"counts": "0"}], [{"size": [80, "x"], "counts": "0"}]])
-def test_damaged_run_lengths(damaged: object, roots: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
-    full = tmp_path / "mevis"
-    shutil.copytree(roots["mevis"][0], full)
-    path = full / "train" / "mask_dict.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "0": damaged}))
-    with pytest.raises(DataError, match=r"mask_dict\.json: annotation 0"):
-        write_smaller("mevis", full, tmp_path / "out", workers=1, **SIDES)
-    assert not (tmp_path / "out" / "train" / "mask_dict.json").exists()
+@pytest.mark.parametrize("size, stored", [((720, 1282), (359, 639)), ((359, 639), (360, 640))])
+def test_training_does_not_resample_the_copy(
+    size: tuple[int, int], stored: tuple[int, int], tmp_path: Path
+) -> None:
+    """`Resize` makes 359x639 of 720x1282 and 360x640 of that: the copy has what the original would get."""
+    full = write_plain(tmp_path / "full", {"v": size})
+    less = write_smaller(NAMES[0], full, tmp_path / "less", workers=1)
+    assert image_size(less / "train/JPEGImages/v/00005.jpg") == stored
+    assert image_size(less / "train/Annotations/v/00005.png") == stored
+    config = load_config("nano-mttr")
+    asked = replace(
+        config.data, name=NAMES[0], short_side=360, max_side=640, flip=0.0, mask_stride=1, train_videos=None
+    )
+    one, two = (
+        training_clips(replace(config, data=replace(asked, root=str(root))))[0][0][0] for root in (full, less)
+    )
+    assert one.size == two.size == stored and one.target is not None and two.target is not None
+    assert torch.equal(one.target.masks, two.target.masks)
+    assert torch.equal(as_jpeg(one.frames[1]), two.frames[1])
+    smaller, _ = training_clips(replace(config, data=replace(asked, root=str(less), short_side=300)))
+    assert smaller[0][0].size == Resize(300, 640).size(*stored)

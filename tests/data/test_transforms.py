@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rvos_edu.config import DataConfig
@@ -22,6 +22,7 @@ from rvos_edu.data import (
     swap_directions,
     train_transform,
 )
+from rvos_edu.data.transforms import ResizeStored
 from rvos_edu.structures import Target, VideoSample
 
 
@@ -136,6 +137,24 @@ def test_size(size: tuple[int, int], short: int, longest: int, expected: tuple[i
 def test_no_side_exceeds_the_longest(height: int, width: int) -> None:
     size = Resize(36, 64).size(height, width)
     assert 1 <= min(size) <= 36 and max(size) <= 64
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 500), st.integers(0, 700), st.integers(1, 1100), st.integers(1, 2000))
+@example(360, 280, 720, 1282)
+@example(360, 280, 359, 639)
+@example(360, 280, 360, 1000)
+def test_stored_frames_get_the_size_of_training_once(short: int, more: int, height: int, width: int) -> None:
+    resize = ResizeStored(short, short + more)
+    stored = resize.stored(height, width)
+    assert resize.size(*stored) == Resize(short, short + more).size(height, width)
+    assert stored in ((height, width), resize.size(*stored))
+
+
+def test_resize_does_not_come_back_to_all_of_its_sizes() -> None:
+    assert (Resize(360, 640).size(720, 1282), Resize(360, 640).size(359, 639)) == ((359, 639), (360, 640))
+    assert ResizeStored(360, 640).stored(720, 1282) == ResizeStored(360, 640).size(359, 639) == (359, 639)
+    assert ResizeStored(360, 640).stored(358, 637) == (358, 637)  # two pixels: enlarged when it is read
 
 
 def test_resize_frames_and_masks() -> None:
