@@ -47,6 +47,28 @@ def test_bfloat16_logits() -> None:
     assert masks.all()
 
 
+@pytest.mark.parametrize("order", ["threshold-first", "resize-first"])
+def test_padded_steps_are_left_out_with_a_stride(order: str) -> None:
+    """A clip in a larger batch is the clip alone, bit for bit, whatever stands in the padding."""
+    large = torch.full((1, 2, 16, 23), 50.0)
+    alone = 3 * torch.randn(1, 2, 12, 13, generator=torch.Generator().manual_seed(0))
+    large[..., :12, :13] = alone
+    sizes = {"sizes": [(46, 50)], "original_sizes": [(92, 101)], "order": order}
+    for function in (postprocess, mask_probabilities):
+        [expected] = function(alone, padded_size=(46, 50), **sizes)  # type: ignore[arg-type]
+        [ours] = function(large, padded_size=(64, 90), stride=4, **sizes)  # type: ignore[arg-type]
+        [unpadded] = function(alone, padded_size=(46, 50), stride=4, **sizes)  # type: ignore[arg-type]
+        assert torch.equal(ours, expected) and torch.equal(unpadded, expected)
+
+
+def test_how_many_pixels_the_padding_turned() -> None:
+    logits = torch.full((1, 1, 16, 16), 50.0)
+    logits[..., :12, :12] = -5
+    sizes = {"padded_size": (64, 64), "sizes": [(48, 48)], "original_sizes": [(48, 48)]}
+    [published], [ours] = (postprocess(logits, stride=stride, **sizes) for stride in (None, 4))  # type: ignore[arg-type]
+    assert (published.sum(), ours.sum()) == (188, 0)
+
+
 def test_bad_input() -> None:
     logits = torch.zeros(1, 4, 4)
     with pytest.raises(ValueError, match="order must be one of"):
@@ -55,3 +77,8 @@ def test_bad_input() -> None:
         postprocess(logits, padded_size=(8, 8), sizes=[], original_sizes=[(8, 8)])
     with pytest.raises(ValueError, match=r"\(9, 8\) is larger than the padded size \(8, 8\)"):
         postprocess(logits, padded_size=(8, 8), sizes=[(9, 8)], original_sizes=[(8, 8)])
+    for stride in (0, 3):
+        with pytest.raises(
+            ValueError, match=rf"\[4, 4\] steps do not cover .* \(16, 16\) at stride {stride}"
+        ):
+            postprocess(logits, padded_size=(16, 16), sizes=[(8, 8)], original_sizes=[(8, 8)], stride=stride)

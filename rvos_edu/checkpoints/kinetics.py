@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rvos_edu.checkpoints.reading import read_state
+from rvos_edu.checkpoints.reading import read_state, weights_file
 from rvos_edu.checkpoints.video_swin import INDEX, read_config, to_torchvision
 from rvos_edu.models.pretrained import ASSETS, WEIGHTS_FILE, load_weights
 from rvos_edu.nn.temporal_encoder import ALL_STAGES, STAGES, TemporalEncoder
@@ -40,7 +40,7 @@ def load_kinetics_video_swin(
     """
     source = path_or_state_dict
     if not isinstance(source, Mapping):
-        source = _find(source)
+        source = shipped_weights(source) or weights_file(source)
         window = window or _stored_window(source)
     state = read_state(source, wrappers=("state_dict", "model"))
     if any(key.startswith("backbone.") for key in state):
@@ -71,11 +71,9 @@ def _stored_window(path: Path) -> list[int] | None:
 
 
 def shipped_weights(name: str | Path) -> Path | None:
-    """The weights that the package ships under a name, None if there are none."""
-    places = (ASSETS / str(name) / WEIGHTS_FILE, ASSETS / f"{name}.safetensors")
-    return next((path for path in places if path.is_file()), None)
-
-
-def _find(name: str | Path) -> Path:
-    inner = Path(name) / WEIGHTS_FILE
-    return shipped_weights(name) or (inner if inner.is_file() else Path(name))
+    """The Video Swin that the package ships under a bare name; None for any other name and for paths."""
+    path = ASSETS / str(name) / WEIGHTS_FILE
+    if Path(name).name != str(name) or not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        return path if PATCH in file.keys() else None  # noqa: SIM118 - this file is no mapping

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rvos_edu.errors import CheckpointError
-from rvos_edu.models.pretrained import read_safetensors
+from rvos_edu.models.pretrained import WEIGHTS_FILE, read_safetensors
 
 
 class ForeignOptions:
@@ -59,6 +59,12 @@ def read_state(source: str | Path | Mapping[str, Any], *, wrappers: tuple[str, .
         where = "the given dict" if isinstance(source, Mapping) else str(source)
         raise CheckpointError(f"{where} holds no tensors: expected weights, perhaps under {list(wrappers)}")
     return state
+
+
+def weights_file(path: str | Path) -> Path:
+    """The file of weights in a folder as on the hub; any other path as it is."""
+    inner = Path(path) / WEIGHTS_FILE
+    return inner if inner.is_file() else Path(path)
 
 
 def read_file(path: Path) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor
 
-from rvos_edu.checkpoints.reading import read_state
+from rvos_edu.checkpoints.reading import read_state, weights_file
 from rvos_edu.checkpoints.reference_backbone import BATCHES
 from rvos_edu.errors import CheckpointError
 from rvos_edu.models.pretrained import load_weights
@@ -23,9 +23,10 @@ def load_timm(path_or_state_dict: str | Path | Mapping[str, Any], *, name: str) 
     """Weights of a timm model as a frame encoder.
 
     Args:
-        path_or_state_dict: a .safetensors file, a file of `torch.save` or a dict, with the names of
-            `timm.create_model(name).state_dict()`; "timm": what timm names for the model, fetched by it once,
-            over the network. The classifier and other layers that give no map are not looked at.
+        path_or_state_dict: a .safetensors file, a folder of the hub with model.safetensors, a file of
+            `torch.save` or a dict, with the names of `timm.create_model(name).state_dict()`; "timm": what
+            timm names for the model, fetched by it once, over the network. The classifier and other layers
+            that give no map are not looked at.
         name: of the timm model, perhaps with a tag: "resnet50.tv_in1k".
 
     Raises:
@@ -34,10 +35,12 @@ def load_timm(path_or_state_dict: str | Path | Mapping[str, Any], *, name: str) 
             the keys.
     """
     encoder = FrameEncoder(name)
-    if path_or_state_dict == FETCH:
+    source = path_or_state_dict
+    if source == FETCH:
         state = _fetch(name)
     else:
-        state = read_state(path_or_state_dict, wrappers=("state_dict", "model"))
+        where = source if isinstance(source, Mapping) else weights_file(source)
+        state = read_state(where, wrappers=("state_dict", "model"))
     ours = {_plain(key.removeprefix("body.").removeprefix("model.")): key for key in encoder.state_dict()}
     with torch.device("meta"):
         whole = {_plain(key) for key in timm.create_model(name).state_dict()}
@@ -46,8 +49,7 @@ def load_timm(path_or_state_dict: str | Path | Mapping[str, Any], *, name: str) 
         for key, value in state.items()
         if not key.endswith(BATCHES) and (_plain(key) in ours or _plain(key) not in whole)
     }
-    source = "the given state dict" if isinstance(path_or_state_dict, Mapping) else path_or_state_dict
-    load_weights(encoder, weights, source=source)
+    load_weights(encoder, weights, source="the given state dict" if isinstance(source, Mapping) else source)
     return encoder
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rvos_edu.config import AnyExperiment, ExperimentConfig, R2VOSExperimentConfig
 from rvos_edu.data import ClipDataset, collate, eval_transform
+from rvos_edu.data.mask_grid import STRIDE
 from rvos_edu.engine.long_clips import answer_long
 from rvos_edu.errors import DataError
 from rvos_edu.models import MTTR, R2VOS, VideoModel, model_from_pretrained
@@ -28,11 +29,15 @@ CHUNK_PIXELS = 1 << 25  # mask pixels that are computed or enlarged at once: bou
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes (height, width) of a clip: padded in its batch, as the model saw it, and of the masks to make."""
+    """Sizes (height, width) of a clip: padded in its batch, as the model saw it, and of the masks to make.
+
+    `stride` is that of `postprocess`, for models whose logits have no meaning where padded.
+    """
 
     padded: tuple[int, int]
     shown: tuple[int, int]
     masks: tuple[int, int]
+    stride: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class Prediction:
             sizes=[self.geometry.shown],
             original_sizes=[self.geometry.masks],
             order=self.order,
+            stride=self.geometry.stride,
         )
         return planes.cpu().numpy()
 
@@ -135,7 +141,8 @@ class Clip:
     def fits(self, other: Clip) -> bool:
         """Whether both can be in one batch: frames of one number and size, the same of them annotated.
 
-        Of one size, because padding changes results a little: windows and norms of the networks see it.
+        Of one size, because padding changes results a little: the temporal or frame encoder reads it and,
+        in MTTR, what follows; R2-VOS behind its frame encoder does not.
         """
         mine, theirs = self.samples[0], other.samples[0]
         return mine.frames.shape == theirs.frames.shape and mine.annotated == theirs.annotated
@@ -199,8 +206,9 @@ def predictions(
     batch = collate(shown).to(next(model.parameters()).device)
     features = model.encode_frames(batch.frames, batch.padding, batch.annotated)
     padded = (int(batch.frames.shape[-2]), int(batch.frames.shape[-1]))
+    stride = STRIDE if isinstance(model, R2VOS) else None
     geometries = [
-        Geometry(padded, resized[0].size, samples[0].size)
+        Geometry(padded, resized[0].size, samples[0].size, stride)
         for samples, resized in zip(clips, shown, strict=True)
     ]
     cells = model.config.queries * model.config.decoder_layers * features.stride4[0, :, 0].numel()
@@ -253,6 +261,7 @@ def enlarge(mask_logits: Tensor, geometry: Geometry, *, order: str) -> Tensor:
         sizes=[geometry.shown],
         original_sizes=[geometry.masks],
         order=order,
+        stride=geometry.stride,
     )
     return masks.cpu()
 

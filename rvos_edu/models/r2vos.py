@@ -145,7 +145,8 @@ class R2VOS(PretrainedModel):
 
         Padding to the right and below changes nothing but rounding, whatever stands there and however far
         it goes, if every map has the sides of the frames over its stride, rounded up; the results of maps
-        of other sizes depend on it. Mask logits where padded have no meaning.
+        of other sizes depend on it. Mask logits where padded have no meaning: `postprocess` with `stride=4`
+        leaves them out.
 
         Args:
             features: maps [B, T, C, h, w] at strides 4, 8, 16, ..., channels as the model was built for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import timm
@@ -9,12 +10,14 @@ import torch
 import torch.nn.functional as F
 from timm.layers import Format, freeze_batch_norm_2d
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from rvos_edu.config import FrameEncoderConfig
 from rvos_edu.errors import ConfigError
 from rvos_edu.nn.temporal_encoder import PATCH, TemporalEncoder
 
 STRIDES = (4, 8, 16, 32)
+PROBE = 97  # pixels: one more than all strides divide
 
 
 class FrameEncoder(nn.Module):
@@ -49,21 +52,22 @@ class FrameEncoder(nn.Module):
             frames: float [B, T, 3, H, W], normalised.
 
         Returns:
-            [B, T, C, h, w] per stride; h is H / stride rounded up (down, where a network cuts patches).
+            [B, T, C, h, w] per stride; h is H / stride rounded up, at strides from 8 on in some networks
+            down. A network that rounds down at stride 4 sees zeros to the right and below, so that its
+            patches fit.
 
         Raises:
             ConfigError: if the model takes no frames of this size.
         """
+        height, width = frames.shape[-2:]
         x = frames.flatten(0, 1)
-        if self.rows_last:  # its patches of 4x4 have to fit
-            height, width = x.shape[-2:]
+        if (height % PATCH or width % PATCH) and self._rounds_down:
             x = F.pad(x, (0, -width % PATCH, 0, -height % PATCH))
         try:
             maps = self.body(x)
-        except (torch.OutOfMemoryError, torch.AcceleratorError):  # nothing to do with the size
-            raise
         except (RuntimeError, AssertionError) as error:
-            height, width = frames.shape[-2:]
+            if self._shapes(x.shape[-2], x.shape[-1]) is not None:  # something else is wrong
+                raise
             raise ConfigError(
                 f"timm model {self.name!r} does not take frames of {height}x{width} ({error}): expected one "
                 "for frames of any size"
@@ -71,6 +75,26 @@ class FrameEncoder(nn.Module):
         if self.rows_last:
             maps = [y.permute(0, 3, 1, 2) for y in maps]
         return [y.unflatten(0, frames.shape[:2]) for y in maps]
+
+    @cached_property
+    def _rounds_down(self) -> bool:
+        """Whether the network drops rows and columns that fill no patch of 4x4, or refuses them (Swin)."""
+        if self.rows_last:
+            return True
+        shapes = self._shapes(PROBE, PROBE)
+        return shapes is not None and shapes[0][-1] < -(-PROBE // PATCH)
+
+    @torch.no_grad()
+    def _shapes(self, height: int, width: int) -> list[torch.Size] | None:
+        """Shapes of the maps of one frame, found without numbers; None if the size alone is an error."""
+        tensors = [*self.body.named_parameters(), *self.body.named_buffers()]
+        with torch.device("meta"):
+            weights = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+            frame = torch.empty(1, 3, height, width, dtype=next(self.body.parameters()).dtype)
+            try:
+                return [x.shape for x in functional_call(self.body, weights, (frame,))]
+            except (RuntimeError, AssertionError):
+                return None
 
 
 class VideoFrameEncoder(TemporalEncoder):

@@ -12,7 +12,9 @@ from torch import Tensor
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
 from rvos_edu.checkpoints import load_kinetics_video_swin
+from rvos_edu.checkpoints.kinetics import shipped_weights
 from rvos_edu.errors import CheckpointError
+from rvos_edu.models.pretrained import ASSETS
 
 WINDOW = [2, 3, 3]
 
@@ -93,3 +95,22 @@ def test_the_shipped_video_swin_tells_its_window() -> None:
     encoder = load_kinetics_video_swin("nano-video-swin")
     assert encoder.config.window == [8, 5, 7]
     assert encoder.config.depths == [1, 2, 4]
+
+
+def test_only_bare_names_of_a_video_swin_are_shipped_ones(tmp_path: Path) -> None:
+    swin = ASSETS / "nano-video-swin"
+    assert shipped_weights("nano-video-swin") == swin / "model.safetensors"
+    save_file(dict(video_swin().state_dict()), tmp_path / "model.safetensors")
+    for other in (
+        tmp_path,
+        swin,
+        "../assets/nano-video-swin",
+        "nano-video-swin/",
+        "nano-roberta",
+        "nano-mttr",
+        "",
+    ):
+        assert shipped_weights(other) is None
+        assert shipped_weights(str(other)) is None
+    assert load_kinetics_video_swin(tmp_path, window=WINDOW, stages=4).config.depths == [1, 2, 1, 1]
+    assert load_kinetics_video_swin(str(swin)).config.window == [8, 5, 7]

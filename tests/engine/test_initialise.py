@@ -80,6 +80,11 @@ def test_frame_encoder_from_weights_of_timm(tiny_r2vos: R2VOSExperimentConfig, t
     own = initial_model(config).frame_encoder.state_dict()
     assert len(own) > 100
     assert all(torch.equal(own[key], whole[key.removeprefix("body.")]) for key in own)
+    hub = tmp_path / "mobilenet.lamb_in1k"  # a folder as on the hub, named by its whole path
+    hub.mkdir()
+    save_file(whole, hub / "model.safetensors")
+    again = initial_model(replace(config, init=replace(config.init, frame_encoder=str(hub))))
+    assert torch.equal(again.frame_encoder.state_dict()["body.conv_stem.weight"], whole["conv_stem.weight"])
     initial_model(config).save_pretrained(tmp_path / "model")
     tagged = replace(model, frame_encoder=FrameEncoderConfig(name=f"{name}.lamb_in1k"))
     again = replace(config, model=tagged, init=replace(config.init, model=str(tmp_path / "model")))

@@ -10,6 +10,7 @@ import torch
 from rvos_edu.config import FrameEncoderConfig
 from rvos_edu.errors import CheckpointError, DataError
 from rvos_edu.models import MTTR, R2VOS, R2VOSCriterion, model_from_pretrained
+from rvos_edu.postprocess import postprocess
 from rvos_edu.structures import R2VOSOutput, Target
 from tests.tiny import square_target, tiny_model, tiny_r2vos, tiny_r2vos_config
 
@@ -33,6 +34,23 @@ def frames() -> torch.Tensor:
 def assert_equal(one: R2VOSOutput, other: R2VOSOutput, *, tolerance: float = 1e-5) -> None:
     for name in TENSORS:
         torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=0, atol=tolerance, msg=name)
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "resnet18"])
+@torch.no_grad()
+def test_frames_of_any_size_through_a_backbone_of_timm(name: str) -> None:
+    """ConvNeXt cuts patches of 4x4, which do not fit here; masks cover the frame all the same."""
+    model = tiny_r2vos(frame_encoder=FrameEncoderConfig(kind="timm", name=name))
+    generator, size = torch.Generator().manual_seed(0), (90, 161)
+    out = model(torch.randn(1, 1, 3, *size, generator=generator), SENTENCES[:1])
+    assert out.mask_logits.shape == (2, 1, 1, 3, 23, 41) and out.mask_logits.isfinite().all()
+    [masks] = postprocess(
+        out.mask_logits[-1], padded_size=size, sizes=[size], original_sizes=[(180, 322)], stride=4
+    )
+    assert masks.shape == (1, 3, 180, 322)
+    padding = torch.zeros(1, *size, dtype=torch.bool)
+    padding[..., 100:] = True  # said by the user, in frames of the same odd size
+    assert model(torch.zeros(1, 1, 3, *size), SENTENCES[:1], padding).mask_logits.shape[-2:] == (23, 41)
 
 
 @torch.no_grad()

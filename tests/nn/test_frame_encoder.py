@@ -95,6 +95,48 @@ def test_a_backbone_of_fixed_size_or_stride_says_so(name: str) -> None:
         encoder(torch.zeros(1, 1, 3, 70, 98))
 
 
+def test_what_is_not_about_the_size_is_told_as_it_is() -> None:
+    """Another type or device at a size that the network takes: torch's own words."""
+    encoder = FrameEncoder("resnet18").eval()
+    frames = torch.zeros(1, 1, 3, 64, 64)
+    for wrong in (frames.double(), frames.half()):
+        with pytest.raises(RuntimeError, match=r"expected scalar type|Input type .* should be the same"):
+            encoder(wrong)
+    with pytest.raises(RuntimeError, match="device"):
+        encoder(frames.to("meta"))
+    encoder.body.forward = _out_of_memory  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="^not enough memory$"):
+        encoder(frames)
+
+
+def _out_of_memory(frames: torch.Tensor) -> list[torch.Tensor]:
+    if frames.device.type == "meta":
+        return [frames]
+    raise RuntimeError("not enough memory")
+
+
+def test_a_wrong_size_is_one_whatever_the_type_of_the_weights() -> None:
+    encoder = FrameEncoder("hrnet_w18_small").double()
+    assert encoder(torch.zeros(1, 1, 3, 32, 64).double())[0].shape == (1, 1, 128, 8, 16)
+    with pytest.raises(ConfigError, match="does not take frames of 70x98"):
+        encoder(torch.zeros(1, 1, 3, 70, 98).double())
+
+
+@pytest.mark.parametrize("name", ["convnext_atto", "poolformer_s12", "resnet18"])
+@torch.no_grad()
+def test_sides_that_no_patch_divides(name: str) -> None:
+    """Patches are filled with zeros only where the network would drop the rest: ResNet sees what it got."""
+    torch.manual_seed(0)
+    encoder, frames = FrameEncoder(name).eval(), torch.randn(1, 1, 3, 90, 161)
+    maps = encoder(frames)
+    assert maps[0].shape[-2:] == (23, 41)
+    filled = nn.functional.pad(frames, (0, 3, 0, 2))
+    expected = encoder.body((frames if name == "resnet18" else filled)[0])
+    assert all(torch.equal(ours[0], theirs) for ours, theirs in zip(maps, expected, strict=True))
+    if name == "resnet18":
+        assert not torch.equal(maps[0][0], encoder.body(filled[0])[0])
+
+
 def test_bad_names_are_errors() -> None:
     with pytest.raises(ValueError, match="timm has no model 'resnet51'"):
         FrameEncoder("resnet51")
