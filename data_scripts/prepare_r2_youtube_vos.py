@@ -4,7 +4,7 @@
     python data_scripts/prepare_r2_youtube_vos.py --root datasets/refer_youtube_vos
 
 ROOT is the folder of Refer-YouTube-VOS. The pairs go to ROOT/meta_expressions/valid/r2_pairs.json, unless
-they are there and fit; those that do not fit any more are kept beside them, as r2_pairs.json.old
+they are there and fit; those that do not fit any more are kept beside them, as r2_pairs.json.old1
 (make_r2_youtube_vos.py makes those of other seeds); the file says what is proven about
 them and what is not. Then every file is looked at, the pairs are verified against the split, and
 ROOT/prepare-report.txt is written.
@@ -13,6 +13,7 @@ ROOT/prepare-report.txt is written.
 from __future__ import annotations
 
 import sys
+from itertools import count
 from pathlib import Path
 
 from rvos_edu.data import faulty_pairs, make_pairs
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
             return f"{path}: made before"
         pairs = make_pairs(options.root, "valid")
         if path.is_file():
-            old = path.replace(path.with_name(f"{path.name}.old"))
+            names = (path.with_name(f"{path.name}.old{n}") for n in count(1))
+            old = path.replace(next(name for name in names if not name.exists()))
             why = f"{wrong}. Made anew, the former ones are kept as {old}; "
         write_pairs(path, pairs)
         return f"{why}written: {path}: {len(pairs.pairs)} pairs. {pairs.proven} {pairs.doubt}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def check_videos(root: Path, split: str, *, void: int | None = None) -> SplitRep
         problems += about.problems
         if about.problems:
             bad.setdefault(record.video, about.problems[0])
-    faults, notes = _unseen(root, split, records, facts)
+    faults, notes = _unseen(root, split, records, facts, bad, void)
     problems += faults.values()
     bad.update(faults)
     expressions = [e for r in records for e in r.expressions]
@@ -128,7 +128,12 @@ def _check_video(
 
 
 def _unseen(
-    root: Path, split: str, records: Sequence[VideoRecord], facts: Sequence[_Facts]
+    root: Path,
+    split: str,
+    records: Sequence[VideoRecord],
+    facts: Sequence[_Facts],
+    bad: Mapping[str, str],
+    void: int | None,
 ) -> tuple[dict[str, str], list[str]]:
     """Expressions without an object, and about objects that no mask shows: as faults by key, and as notes.
 
@@ -147,10 +152,11 @@ def _unseen(
             key = f"{record.video}/{e.id}"
             if e.object_id is None and split == "train":
                 faults[key] = no_object(root, split, key)
-            if e.object_id is None or found.objects is None or e.object_id in found.objects:
-                continue
+            seen = found.objects
+            if e.object_id in (None, void) or seen is None or e.object_id in seen or record.video in bad:
+                continue  # of a video that is bad not every mask was read
             text = f"{expressions_file(root, split)}: object {e.object_id} of expression {key} is in no mask"
-            unknown = e.object_id not in listed.get(record.video, {e.object_id})
+            unknown = e.object_id not in (listed.get(record.video) or {e.object_id})
             if split == "train" and not unknown:
                 notes.append(f"{text}, training leaves it out")
             else:

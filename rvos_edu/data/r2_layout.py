@@ -12,7 +12,15 @@ from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset
 from rvos_edu.data.layout import Ask, Layout
 from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shapes
-from rvos_edu.data.r2_pairs import KINDS, PairList, entry_key, pairs_file, read_categories, read_pairs
+from rvos_edu.data.r2_pairs import (
+    KINDS,
+    PairList,
+    check_name,
+    entry_key,
+    pairs_file,
+    read_categories,
+    read_pairs,
+)
 from rvos_edu.data.r2_youtube_vos import fault_of, load_pairs, origins
 from rvos_edu.data.refer_youtube_vos import VideoRecord, read_split
 from rvos_edu.data.refer_youtube_vos_layout import SOURCES
@@ -108,6 +116,7 @@ def _sorted_out(
     """The good pairs of a file, and what is wrong with the others; those about `skip` are in neither."""
     own: dict[str, str] = {}
     pairs = read_pairs(path, bad=own)
+    check_name(path, pairs)
     known = {record.video: {e.id: e for e in record.expressions} for record in records}
     good, seen = [], set[tuple[str, str]]()
     for pair in pairs.pairs:

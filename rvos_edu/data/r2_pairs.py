@@ -86,6 +86,16 @@ def pairs_file(root: str | Path, split: str, *, kind: str = "random", seed: int 
     return Path(root) / "meta_expressions" / split / f"{name}.json"
 
 
+def check_name(path: Path, pairs: PairList) -> None:
+    """Raise DataError if a file of pairs has the name of pairs of another split, kind or seed."""
+    own = pairs_file("", pairs.split, kind=pairs.kind, seed=pairs.seed)
+    if path.parts[-2:] != own.parts[-2:]:
+        raise DataError(
+            f"{path} holds pairs of split {pairs.split!r}, kind {pairs.kind!r}, seed {pairs.seed}, "
+            f"which belong in {own}"
+        )
+
+
 def write_pairs(path: str | Path, pairs: PairList) -> None:
     """Write a list as JSON, whole or not at all; label 1 means "does not fit", as in the published code."""
     about = {key: value for key, value in asdict(pairs).items() if key != "pairs"}

@@ -13,6 +13,7 @@ from rvos_edu.data.moving_shapes.truth import MovingShapesTruth, is_moving_shape
 from rvos_edu.data.r2_pairs import (
     FalsePair,
     PairList,
+    check_name,
     pairs_file,
     pairs_of_records,
     read_categories,
@@ -160,11 +161,7 @@ def load_pairs(
     path = pairs_file(root, split, kind=kind, seed=seed)
     if path.is_file():
         pairs = read_pairs(path, skip=skip)
-        if (pairs.split, pairs.kind, pairs.seed) != (split, kind, seed):
-            raise DataError(
-                f"{path} holds pairs of split {pairs.split!r}, kind {pairs.kind!r}, seed {pairs.seed}; "
-                f"its name says {split!r}, {kind!r}, {seed}"
-            )
+        check_name(path, pairs)
     elif is_moving_shapes(root):
         pairs = make_pairs(root, split, kind=kind, seed=seed)
         with suppress(OSError, ValueError):  # a read-only or full disk: the same are made again next time

@@ -183,7 +183,8 @@ class _Raw:
                     expressions[key] = {"exp": text, "obj_id": str(number)}
             videos[sequence] = {"expressions": expressions, "frames": frames}
             names = semantics.get(sequence, {})
-            about = {str(n): {"category": names[str(n)]} for n in sorted(objects) if str(n) in names}
+            numbers = map(str, sorted(objects))
+            about = {n: {"category": names[n]} if n in names else {} for n in numbers}
             categories[sequence] = {"objects": about}
         path = expressions_file(root, split)
         path.parent.mkdir(parents=True)

@@ -128,7 +128,7 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
 
 def _link(root: Path, out: Path, below: Path = Path()) -> None:
     """Links in `out` to all that `root` holds, but for what is the copy's own."""
-    if (out / below).is_symlink():
+    if below.parts and (out / below).is_symlink():  # of an older copy; `out` itself may be a link
         (out / below).unlink()
     (out / below).mkdir(parents=True, exist_ok=True)
     for item in (root / below).iterdir():

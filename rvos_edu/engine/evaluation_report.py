@@ -225,7 +225,7 @@ def _alignment_sentences(report: EvaluationReport) -> list[str]:
         return []
     where = "; switched off: submission and DAVIS figures are not filtered"
     if about["filter"]:
-        where = "; the submission is filtered" if report.hidden else ""
+        where = "; the submission is filtered" if report.results[0].submission else ""
     return [f"1(A) rejects a sentence from a probability of {about['threshold']:g} on{where}"]
 
 

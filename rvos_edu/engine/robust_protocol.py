@@ -36,9 +36,10 @@ def false_pairs_of(
         skip_bad: leave out faulty entries of the lists of pairs, too, and say how many.
 
     Raises:
-        DataError: if pairs are wanted, but nobody has made them, they are damaged, or none is left.
+        DataError: if pairs are wanted, but nobody has made them, they are damaged, or none is left of a kind
+            that was asked for.
     """
-    known = is_moving_shapes(dataset.root)
+    known, asked = is_moving_shapes(dataset.root), wanted is True
     if wanted is None:
         wanted = known or (hidden and pairs_file(dataset.root, dataset.split).is_file())
     if not wanted:
@@ -49,12 +50,13 @@ def false_pairs_of(
         logger.warning("false sentences: faulty pairs left out: %d; the first: %s", len(bad), first)
         skip = skip | frozenset(bad)
     kinds = KINDS if known else KINDS[:1]
-    found = [load_pairs(dataset.root, dataset.split, kind=kind, skip=skip) for kind in kinds]
-    for pairs in found:
-        if not pairs.pairs.pairs:
-            path = pairs_file(dataset.root, dataset.split, kind=pairs.pairs.kind)
-            raise DataError(f"{path}: every pair is about something faulty, no false sentence is left to ask")
-    return found
+    found = {kind: load_pairs(dataset.root, dataset.split, kind=kind, skip=skip) for kind in kinds}
+    empty = [pairs_file(dataset.root, dataset.split, kind=k) for k, pairs in found.items() if not pairs.clips]
+    if empty and asked:
+        raise DataError(f"{empty[0]} holds no false sentence about anything that was not left out")
+    for path in empty:
+        logger.warning("%s holds no false sentence about anything that was not left out: no R of these", path)
+    return [pairs for pairs in found.values() if pairs.clips]
 
 
 def add_false_pairs(

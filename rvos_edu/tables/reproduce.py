@@ -182,7 +182,9 @@ def _read(folder: Path, table: Table, one: Plan, *, real: bool) -> Outcome:
         return done
     archive, missing = folder / "evaluation" / SUBMISSION, [c for c in measured if measured[c] is None]
     what = "" if len(missing) == len(measured) else ", ".join(COLUMNS[c].heading for c in missing) + "; "
-    return replace(done, status=HIDDEN, why=f"{what}submission at {archive}, hand it in", expressions=0)
+    wrong = (content.get("submission") or {}).get("problems")
+    then = f"NOT to be handed in: {wrong[0]}" if wrong else "hand it in"
+    return replace(done, status=HIDDEN, why=f"{what}submission at {archive}, {then}", expressions=0)
 
 
 def _folder(table: Table, one: Plan, options: Options) -> Path:

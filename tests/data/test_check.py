@@ -170,6 +170,10 @@ def test_ids_that_name_no_object(tree: Path) -> None:
         write_ids(folder / f"{image.stem}.png", np.ones(SIZES[VALID], np.uint8))
     report = check("refer-youtube-vos", tree)
     assert report.splits[1].problems == [f"{path}: object 9 of expression {VALID}/9 is in no mask"]
+    damaged = next(folder.iterdir())  # where object 9 may have been
+    damaged.write_bytes(b"")
+    (problem,) = check("refer-youtube-vos", tree).splits[1].problems
+    assert problem.startswith(f"{damaged} cannot be read")
 
 
 @pytest.mark.parametrize("name", ["moving-shapes", "refer-youtube-vos"])

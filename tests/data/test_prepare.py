@@ -219,12 +219,16 @@ def test_script_of_r2_youtube_vos(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert script.main(["--root", str(root)]) == 1 and "made before" in capsys.readouterr().out
     assert pairs.read_bytes() == before
     elsewhere.rename(frame)
+    pairs.write_text(before.decode().replace('"seed": 0', '"seed": 3'))  # copied here under another name
+    assert script.main(["--root", str(root)]) == 0
+    assert "seed 3, which belong in meta_expressions/valid/r2_pairs_seed3.json" in capsys.readouterr().out
+    assert pairs.read_bytes() == before and Path(f"{pairs}.old1").is_file()
     del content["videos"][min(content["videos"])]  # one turned out to belong to the test split
     sentences.write_text(json.dumps(content))
     assert script.main(["--root", str(root)]) == 0
     assert "make the pairs anew with data_scripts/make_r2" in (said := capsys.readouterr().out)
-    assert f"Made anew, the former ones are kept as {pairs}.old; written: " in said and "0 problems" in said
-    assert Path(f"{pairs}.old").read_bytes() == before != pairs.read_bytes()
+    assert f"Made anew, the former ones are kept as {pairs}.old2; written: " in said and "0 problems" in said
+    assert Path(f"{pairs}.old2").read_bytes() == before != pairs.read_bytes()
 
 
 # -------------------------------------------------------------------------------------------- command line

@@ -196,3 +196,15 @@ def test_training_does_not_resample_the_copy(
     assert torch.equal(as_jpeg(one.frames[1]), two.frames[1])
     smaller, _ = training_clips(replace(config, data=replace(asked, root=str(less), short_side=300)))
     assert smaller[0][0].size == Resize(300, 640).size(*stored)
+
+
+def test_a_copy_behind_a_link(tmp_path: Path) -> None:
+    """As one puts it on another disk: the link stays, and all is where it leads."""
+    full = write_plain(tmp_path / "full", {"a": (60, 80)})
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    disk.mkdir()
+    out.symlink_to(disk, target_is_directory=True)
+    write_smaller("refer-youtube-vos", full, out, workers=1, **SIDES)
+    assert out.is_symlink()
+    assert sorted(p.name for p in disk.iterdir()) == ["meta_expressions", "smaller.json", "train"]
+    assert image_size(disk / "train/JPEGImages/a/00000.jpg") == (40, 53)

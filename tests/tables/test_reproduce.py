@@ -283,6 +283,9 @@ def test_hidden_masks_leave_a_submission(
         assert archive.is_file() and outcomes[0].measured == {"JF": None, "J": None, "F": None}
         line = f"MTTR window 12: not measured here: submission at {archive}, hand it in"
         assert line in text(table, outcomes, options).splitlines()
+    limited = replace(options, limit=1, out=tmp_path / "limited")
+    why = next(o.why for o in reproduce(table, limited, only=["MTTR window 12"]) if o.why)
+    assert "submission.zip, NOT to be handed in: " in why
 
 
 def test_r_is_measured_where_masks_are_hidden(
