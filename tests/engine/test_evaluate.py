@@ -13,6 +13,7 @@ import torch
 
 from rvos_edu.config import ExperimentConfig, R2VOSExperimentConfig, R2VOSInferenceConfig
 from rvos_edu.engine import evaluate as module
+from rvos_edu.engine import evaluation_data
 from rvos_edu.engine.evaluate import evaluate, quick_score, run
 from rvos_edu.engine.inference import clip_batches, evenly, predict
 from rvos_edu.engine.protocols import shuffle_frames_of
@@ -166,7 +167,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "load_model", lambda name: (ColourModel(), CONFIG))
     clips = {0: Clips(MOVING, LATE), 4: Clips(MOVING, LATE, WRONG)}
-    monkeypatch.setattr(module, "load", lambda name, *, seed, **options: clips[seed])
+    monkeypatch.setattr(evaluation_data, "load", lambda name, *, seed, **options: clips[seed])
     return tmp_path
 
 
