@@ -7,13 +7,13 @@ from pathlib import Path
 from rvos_edu.data.check_videos import check_videos
 from rvos_edu.data.dataset import ClipDataset, VideoDataset
 from rvos_edu.data.layout import Ask, Layout, Source
-from rvos_edu.data.refer_youtube_vos import hint_about_test_videos
+from rvos_edu.data.refer_youtube_vos import VALID_VIDEOS, hint_about_test_videos
 
 MOVING_SHAPES = "moving-shapes"
 REFER_YOUTUBE_VOS = "refer-youtube-vos"
 EXPECTED = {
     "train": {"videos": 3471, "expressions": 12913},
-    "valid": {"videos": 202, "expressions": 834},
+    "valid": {"videos": VALID_VIDEOS, "expressions": 834},
 }
 SOURCES = (
     Source(
